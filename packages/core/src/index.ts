@@ -1,1 +1,78 @@
-export {};
+// Keys and values.
+// For packages of the family and for decorators: how arguments are checked and put into wire form.
+export {
+  type BytesLike,
+  compareBytes,
+  concatBytes,
+  isBytes,
+  isBytesLike,
+  json,
+  toBytes,
+  utf8,
+} from "./bytes.js";
+// The key-value interface.
+export type { ResponseHeader } from "./gen/etcdserverpb/rpc_pb.js";
+export type { KeyValue } from "./gen/mvccpb/kv_pb.js";
+export { checkId, checkInt64, checkPositiveInteger, checkRevision } from "./integers.js";
+export { type KeyOrRange, type KeyRange, prefixEnd, toWireRange, type WireRange } from "./key-range.js";
+export { op } from "./kv/build-op.js";
+export {
+  type Compare,
+  type CompareNumber,
+  type CompareRelation,
+  type Comparison,
+  compare,
+} from "./kv/compare.js";
+export type {
+  CompactOptions,
+  DeleteOptions,
+  GetOptions,
+  Kv,
+  KvExecutor,
+  PutOptions,
+  RangeOptions,
+  ReadonlyKv,
+} from "./kv/kv.js";
+export { kvFrom } from "./kv/kv-from.js";
+export type {
+  BranchOp,
+  CompactOp,
+  DeleteOp,
+  Op,
+  PutOp,
+  RangeOp,
+  Sort,
+  SortBy,
+  TxnOp,
+  TxnParts,
+} from "./kv/op.js";
+export type {
+  CompactOpOptions,
+  DeleteOpOptions,
+  Extreme,
+  GetOpOptions,
+  KeepValueOptions,
+  PutOpOptions,
+  RangeOpOptions,
+  ScanOptions,
+} from "./kv/op-options.js";
+export type {
+  CompactResult,
+  DeleteResult,
+  PutResult,
+  RangeResult,
+  ResultOf,
+  ResultsOf,
+  TxnResult,
+} from "./kv/results.js";
+export {
+  type Check,
+  callChecks,
+  callOf,
+  checkFlag,
+  checkOneOf,
+  checkOptions,
+  type OptionTable,
+  optionTable,
+} from "./options.js";
+export { type JsonValue, toJson } from "./to-json.js";

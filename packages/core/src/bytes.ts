@@ -1,0 +1,87 @@
+import { Buffer } from "node:buffer";
+
+/** Bytes as callers pass them in: a string stands for its UTF-8 encoding. What comes out is always `Uint8Array`. */
+export type BytesLike = string | Uint8Array;
+
+const encoder = new TextEncoder();
+// A byte order mark is data like any other byte: dropping it would make two keys look the same.
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const loneSurrogate = /\p{Surrogate}/u;
+
+/** Tells a `Uint8Array` (or a subclass, such as Node's `Buffer`), also one of another realm, from other values. */
+export function isBytes(value: unknown): value is Uint8Array {
+  return (
+    value instanceof Uint8Array ||
+    (ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === "[object Uint8Array]")
+  );
+}
+
+/** Tells what {@link toBytes} takes from other values. */
+export function isBytesLike(value: unknown): value is BytesLike {
+  return typeof value === "string" || isBytes(value);
+}
+
+/**
+ * Copies a caller's key or value into bytes of our own, so that it stays what it was when the call was made.
+ *
+ * @param value - A string, encoded as UTF-8, or bytes.
+ * @param name - What the caller knows the value by; errors name it and never show the value.
+ * @throws `TypeError` when it is neither, or a string with half a surrogate pair: UTF-8 cannot express it, and the
+ * usual replacement character would turn different strings into the same key.
+ */
+export function toBytes(value: BytesLike, name: string): Uint8Array {
+  if (typeof value === "string") {
+    if (loneSurrogate.test(value))
+      throw new TypeError(`${name} has a lone surrogate, which UTF-8 cannot encode`);
+    return encoder.encode(value);
+  }
+  if (!isBytes(value)) throw new TypeError(`${name} must be a string or a Uint8Array`);
+  return new Uint8Array(value);
+}
+
+/**
+ * Decodes UTF-8.
+ *
+ * @throws `TypeError` when the bytes are not valid UTF-8; nothing is replaced or dropped, a byte order mark included.
+ */
+export function utf8(bytes: Uint8Array): string {
+  if (!isBytes(bytes)) throw new TypeError("bytes must be a Uint8Array");
+  try {
+    return decoder.decode(bytes);
+  } catch (cause) {
+    throw new TypeError("bytes are not valid UTF-8", { cause });
+  }
+}
+
+/**
+ * Decodes JSON in UTF-8.
+ *
+ * @throws `TypeError` when the bytes are not valid UTF-8, `SyntaxError` when they are not JSON.
+ */
+export function json(bytes: Uint8Array): unknown {
+  const text = utf8(bytes);
+  try {
+    return JSON.parse(text);
+  } catch {
+    // biome-ignore lint/style/useErrorCause: the parser's own message quotes the text, and values stay out of errors.
+    throw new SyntaxError("bytes are not valid JSON");
+  }
+}
+
+/** Order of etcd's keys: byte by byte, unsigned, a prefix before what it begins. Negative, 0 or positive. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  return Buffer.compare(a, b);
+}
+
+/** One array out of several, in order. */
+export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const joined = new Uint8Array(length);
+  let offset = 0;
+  for (const part of parts) {
+    joined.set(part, offset);
+    offset += part.length;
+  }
+  return joined;
+}

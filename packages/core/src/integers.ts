@@ -1,0 +1,28 @@
+const minInt64 = -(2n ** 63n);
+const maxInt64 = 2n ** 63n - 1n;
+
+/** Refuses what is no signed 64-bit integer, the type of etcd's revisions, versions and lease ids. */
+export function checkInt64(value: unknown, name: string): asserts value is bigint {
+  if (typeof value !== "bigint") throw new TypeError(`${name} must be a bigint`);
+  if (value < minInt64 || value > maxInt64) throw new RangeError(`${name} must fit in 64 bits`);
+}
+
+/** Refuses what is no revision of a store: etcd counts them from 1. */
+export function checkRevision(value: unknown, name: string): asserts value is bigint {
+  checkInt64(value, name);
+  if (value === 0n) throw new RangeError(`${name} must not be 0n: leave it out`);
+  if (value < 0n) throw new RangeError(`${name} must be positive`);
+}
+
+/** Refuses what identifies nothing: on the wire a zero stands for "none". */
+export function checkId(value: unknown, name: string): asserts value is bigint {
+  checkInt64(value, name);
+  if (value === 0n) throw new RangeError(`${name} must not be 0n: leave it out`);
+}
+
+/** Refuses what cannot count how many: numbers from 1 that are exact. */
+export function checkPositiveInteger(value: unknown, name: string): asserts value is number {
+  if (typeof value !== "number") throw new TypeError(`${name} must be a number`);
+  if (value === 0) throw new RangeError(`${name} must not be 0: leave it out`);
+  if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`${name} must be a positive integer`);
+}
