@@ -1,0 +1,35 @@
+import { realpathSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { Failure, report } from "./failure.mjs";
+import { run } from "./run.mjs";
+import { bringToolchain } from "./toolchain.mjs";
+
+/**
+ * Runs `main` when its module is the program that was started, under a Node that this workspace can use: on any other
+ * the program is started again with the one of `.toolchain`. What `main` resolves to is the exit code.
+ *
+ * @param {string} moduleUrl `import.meta.url` of the module.
+ * @param {(args: readonly string[]) => Promise<number | undefined>} main
+ */
+export async function entry(moduleUrl, main) {
+  const script = fileURLToPath(moduleUrl);
+  if (process.argv[1] === undefined || realpathSync(process.argv[1]) !== script) return;
+  try {
+    process.exitCode = await start(script, process.argv.slice(2), main);
+  } catch (error) {
+    report(error);
+    process.exitCode = 1;
+  }
+}
+
+async function start(script, args, main) {
+  if (Number.parseInt(process.versions.node, 10) < 18) {
+    throw new Failure(
+      `Node ${process.version} is too old to set this workspace up: install Node 18 or later.`,
+    );
+  }
+  const node = await bringToolchain();
+  if (node === process.execPath) return (await main(args)) ?? 0;
+  const { code } = await run(node, [script, ...args], { show: true });
+  return code;
+}
