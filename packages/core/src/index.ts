@@ -1,20 +1,13 @@
-// Keys and values.
-// For packages of the family and for decorators: how arguments are checked and put into wire form.
-export {
-  type BytesLike,
-  compareBytes,
-  concatBytes,
-  isBytes,
-  isBytesLike,
-  json,
-  toBytes,
-  utf8,
-} from "./bytes.js";
-// The key-value interface.
+// Keys and values
+
+export { type BytesLike, compareBytes, concatBytes, json, utf8 } from "./bytes.js";
+export { type KeyOrRange, type KeyRange, prefixEnd } from "./key-range.js";
+export { type JsonValue, toJson } from "./to-json.js";
+
+// The key-value interface
+
 export type { ResponseHeader } from "./gen/etcdserverpb/rpc_pb.js";
 export type { KeyValue } from "./gen/mvccpb/kv_pb.js";
-export { checkId, checkInt64, checkPositiveInteger, checkRevision } from "./integers.js";
-export { type KeyOrRange, type KeyRange, prefixEnd, toWireRange, type WireRange } from "./key-range.js";
 export { op } from "./kv/build-op.js";
 export {
   type Compare,
@@ -65,6 +58,12 @@ export type {
   ResultsOf,
   TxnResult,
 } from "./kv/results.js";
+
+// For packages of the family and for decorators: how arguments are checked and put into wire form
+
+export { isBytes, isBytesLike, toBytes } from "./bytes.js";
+export { checkId, checkInt64, checkPositiveInteger, checkRevision } from "./integers.js";
+export { toWireRange, type WireRange } from "./key-range.js";
 export {
   type Check,
   callChecks,
@@ -75,4 +74,3 @@ export {
   type OptionTable,
   optionTable,
 } from "./options.js";
-export { type JsonValue, toJson } from "./to-json.js";
