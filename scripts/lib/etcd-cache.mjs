@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import {
   chmod,
   copyFile,
@@ -11,13 +12,21 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { Failure } from "./failure.mjs";
 import { inRoot } from "./workspace.mjs";
 
 /**
  * Where servers are found is the test kit's business: one module says it for the tests and for these scripts.
  * It has no dependencies, and is there once the workspace is built.
  */
-export const discovery = () => import(inRoot("packages", "testing", "dist", "etcd-binaries.js"));
+export async function discovery() {
+  const module = inRoot("packages", "testing", "dist", "etcd-binaries.js");
+  if (!existsSync(module)) {
+    throw new Failure("@etcdkit/testing, which knows where servers are, is not built: mend the build first.");
+  }
+  return import(pathToFileURL(module).href);
+}
 
 const staleMs = 24 * 60 * 60 * 1000;
 
