@@ -1,9 +1,17 @@
-import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
 import { entry } from "./lib/entry.mjs";
-import { inRoot, root } from "./lib/workspace.mjs";
+import { inRoot, packages, root } from "./lib/workspace.mjs";
 
 /** The pages whose programs must be ones that are run. */
-const pages = ["README.md", "packages/*/README.md", "docs/*.md"];
+function pages() {
+  const docs = existsSync(inRoot("docs")) ? readdirSync(inRoot("docs")) : [];
+  return ["README.md"]
+    .concat(packages().map(({ directory }) => join(relative(root, directory), "README.md")))
+    .concat(docs.filter((name) => name.endsWith(".md")).map((name) => join("docs", name)))
+    .filter((page) => existsSync(inRoot(page)));
+}
+
 const programLanguages = new Set(["ts", "typescript", "mts", "js", "javascript", "mjs"]);
 const mark = /^\s*<!--\s*snippet:\s*(\S+?)(?:#(\S+))?\s*-->\s*$/;
 
@@ -102,7 +110,7 @@ await entry(import.meta.url, async (args) => {
   const check = args.includes("--check");
   const read = (path) => (existsSync(inRoot(path)) ? readFileSync(inRoot(path), "utf8") : undefined);
   let failed = false;
-  const found = globSync(pages, { cwd: root }).sort();
+  const found = pages();
   for (const page of found) {
     const before = readFileSync(inRoot(page), "utf8");
     const { text, problems } = renew(before, read);

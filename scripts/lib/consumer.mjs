@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { Failure, machineFault } from "./failure.mjs";
 import { run } from "./run.mjs";
@@ -80,16 +80,18 @@ export async function loadFaults(directory, entryPoints, node) {
 export async function typeFaults(directory) {
   for (const file of ["consumer.ts", "tsconfig.json"]) cpSync(join(tools, file), join(directory, file));
   mkdirSync(join(directory, "node_modules", "@types"), { recursive: true });
-  cpSync(join(tools, "node_modules", "@types", "node"), join(directory, "node_modules", "@types", "node"), {
-    recursive: true,
-    dereference: true,
-  });
+  // A link, not a copy: what these types need lies beside the place that it leads to.
+  symlinkSync(
+    join(tools, "node_modules", "@types", "node"),
+    join(directory, "node_modules", "@types", "node"),
+    "junction",
+  );
   const faults = [];
   for (const alias of Object.keys(readJson(join(tools, "package.json")).devDependencies)) {
     if (!alias.startsWith("typescript-")) continue;
     const { bin, version } = readJson(join(tools, "node_modules", alias, "package.json"));
     const compiler = join(tools, "node_modules", alias, bin.tsc);
-    const { code, output } = await run(process.execPath, [compiler, "-p", directory]);
+    const { code, output } = await run(process.execPath, [compiler, "-p", "."], { cwd: directory });
     if (code !== 0) faults.push(`TypeScript ${version}: ${output.trim()}`);
   }
   return faults;
