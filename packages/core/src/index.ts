@@ -1,3 +1,41 @@
+// Connecting
+
+export { clientApiVersion } from "./connection/call-headers.js";
+export type { CancelTimer, Clock } from "./connection/clock.js";
+export type { ConnectOptions, KeepAliveOptions, RetryOptions } from "./connection/connect-options.js";
+export { type Connection, connect } from "./connection/connection.js";
+export type { Credentials } from "./connection/credentials.js";
+export { type Endpoint, parseEndpoint } from "./connection/endpoint.js";
+export type { ConnectionEvent } from "./connection/events.js";
+export type { Logger } from "./connection/logger.js";
+export type { TlsOptions, TlsSource } from "./connection/tls-options.js";
+
+// Transports
+
+export {
+  type ConnectNodeTransportOptions,
+  createConnectNodeTransport,
+} from "./transport/connect-node-transport.js";
+export type { Disposition } from "./transport/disposition.js";
+export type { ConnectionState, EndpointTransport, TransportEvent } from "./transport/endpoint-transport.js";
+export type { KeepaliveTimes } from "./transport/keepalive.js";
+
+// Calls and errors
+
+export type { CallOptions } from "./call-options.js";
+export { callContext } from "./connection/context.js";
+export {
+  type ClientErrorCode,
+  EtcdError,
+  type EtcdErrorCode,
+  type EtcdErrorDetails,
+  isEtcdError,
+  outcomeOf,
+} from "./errors/etcd-error.js";
+export type { GrpcStatus } from "./errors/grpc-status.js";
+export type { Outcome } from "./errors/outcome.js";
+export type { ServerErrorCode } from "./errors/server-error-code.js";
+
 // Keys and values
 
 export { type BytesLike, compareBytes, concatBytes, json, utf8 } from "./bytes.js";

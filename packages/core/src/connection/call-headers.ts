@@ -1,0 +1,85 @@
+// etcd's metadata keys (api/v3rpc/rpctypes/metadatafields.go).
+const tokenKey = "token";
+const requireLeaderKey = "hasleader";
+const versionKey = "client-api-version";
+
+/** Request metadata as a caller may give it. */
+export type HeaderInput = Headers | readonly (readonly [string, string])[] | Readonly<Record<string, string>>;
+
+/** The version of etcd's protocol that this client speaks; servers count their clients by it. */
+export const clientApiVersion = "3.7";
+
+const longestTotal = 8 * 1024;
+const reserved = new Set([
+  tokenKey,
+  requireLeaderKey,
+  versionKey,
+  "authorization", // etcd reads a token from it as well; `credentials` is the one way in
+  "grpcgateway-accept", // makes etcd ignore the client certificate
+  "te",
+  "host",
+  "content-type",
+  "content-length",
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "transfer-encoding",
+  "upgrade",
+  "user-agent",
+]);
+
+/**
+ * Checks metadata that a caller adds, before any of it is written anywhere.
+ *
+ * @throws `TypeError` that names the header; never with its value.
+ */
+export function checkCallerHeaders(init: HeaderInput): Iterable<readonly [string, string]> {
+  const entries: Iterable<readonly [string, string]> =
+    Symbol.iterator in init
+      ? (init as Headers | readonly (readonly [string, string])[])
+      : Object.entries(init);
+  let total = 0;
+  for (const [name, value] of entries) {
+    const lower = String(name).toLowerCase();
+    if (!/^[a-z0-9_.-]+$/.test(lower))
+      throw new TypeError(`headers: ${JSON.stringify(name)} is not a metadata key`);
+    if (reserved.has(lower) || lower.startsWith("grpc-")) {
+      throw new TypeError(
+        `headers: "${lower}" is reserved${lower === tokenKey || lower === "authorization" ? "; use credentials" : ""}`,
+      );
+    }
+    if (typeof value !== "string" || !/^[\x20-\x7e]*$/.test(value)) {
+      throw new TypeError(`headers: the value of "${lower}" is not printable ASCII text`);
+    }
+    total += lower.length + value.length;
+  }
+  if (total > longestTotal) throw new TypeError(`headers: more than ${longestTotal} bytes`);
+  return entries;
+}
+
+/** Makes request metadata. That of calls without headers of their own is made once per token. */
+export class CallHeaders {
+  #token: string | undefined;
+  #plain = headersFor(undefined, false);
+  #leader = headersFor(undefined, true);
+
+  for(token: string | undefined, requireLeader: boolean, own: HeaderInput | undefined): Headers {
+    if (token !== this.#token) {
+      this.#token = token;
+      this.#plain = headersFor(token, false);
+      this.#leader = headersFor(token, true);
+    }
+    const shared = requireLeader ? this.#leader : this.#plain;
+    if (own === undefined) return shared;
+    const headers = new Headers(shared);
+    for (const [name, value] of checkCallerHeaders(own)) headers.append(name, value);
+    return headers;
+  }
+}
+
+function headersFor(token: string | undefined, requireLeader: boolean): Headers {
+  const headers = new Headers({ [versionKey]: clientApiVersion });
+  if (token !== undefined) headers.set(tokenKey, token);
+  if (requireLeader) headers.set(requireLeaderKey, "true");
+  return headers;
+}

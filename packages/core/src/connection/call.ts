@@ -1,0 +1,146 @@
+import type { DescMethod } from "@bufbuild/protobuf";
+import type { ContextValues } from "@connectrpc/connect";
+import { EtcdError, isEtcdError } from "../errors/etcd-error.js";
+import { noteOutcome, type Outcome } from "../errors/outcome.js";
+import type { Wait } from "./balancer.js";
+import { type Clock, sleep } from "./clock.js";
+import { idempotentKey, requireLeaderKey } from "./context.js";
+import { isRead } from "./retry.js";
+
+/**
+ * One call of the user's on its way, with all that its attempts share: time, abort, and what is known of a write. It
+ * makes every error that the user sees.
+ */
+export class Call implements Wait {
+  readonly method: string;
+  /** Whether the call may change something on the server; only then its errors have an outcome. */
+  readonly writes: boolean;
+  /** Whether it may be sent again when it is not known whether it was applied. */
+  readonly repeatable: boolean;
+  readonly requireLeader: boolean;
+  readonly signal: AbortSignal | undefined;
+  readonly timeoutMs: number;
+  readonly deadline: number;
+  /** Attempts that failed. */
+  attempts = 0;
+  /** Attempts that failed because of the token. */
+  refusals = 0;
+  readonly #clock: Clock;
+  readonly #closed: () => EtcdError | undefined;
+  #ambiguous = false;
+  #last: EtcdError | undefined;
+
+  constructor(
+    method: Pick<DescMethod, "name" | "idempotency">,
+    request: {
+      readonly signal?: AbortSignal | undefined;
+      readonly timeoutMs: number;
+      readonly context?: ContextValues | undefined;
+    },
+    connection: { readonly clock: Clock; readonly closed: () => EtcdError | undefined },
+  ) {
+    this.method = method.name;
+    this.writes = !isRead(method);
+    this.repeatable = !this.writes || (request.context?.get(idempotentKey) ?? false);
+    this.requireLeader = request.context?.get(requireLeaderKey) ?? false;
+    this.signal = request.signal;
+    this.timeoutMs = request.timeoutMs;
+    this.deadline = connection.clock.now() + request.timeoutMs;
+    this.#clock = connection.clock;
+    this.#closed = connection.closed;
+  }
+
+  /** Milliseconds left, at least 1; `undefined` when the call has no deadline. */
+  get leftMs(): number | undefined {
+    if (this.deadline === Number.POSITIVE_INFINITY) return undefined;
+    return Math.max(this.deadline - this.#clock.now(), 1);
+  }
+
+  /** Remembers a failure. A write that may have been applied stays so, whatever later attempts learn. */
+  failed(error: EtcdError): void {
+    this.#last = error;
+    if (error.outcome === "unknown") this.#ambiguous = true;
+  }
+
+  /** Throws when the call must not go on: aborted, connection closed, out of time. */
+  throwIfOver(): void {
+    if (this.signal?.aborted) throw this.#aborted();
+    const closed = this.#closed();
+    if (closed !== undefined) throw this.rejection(closed);
+    if (this.#clock.now() >= this.deadline) throw this.#timeUp();
+  }
+
+  /** Pauses, no longer than the call may take. */
+  async pause(pauseMs: number): Promise<void> {
+    try {
+      await sleep(
+        this.#clock,
+        Math.min(pauseMs, Math.max(this.deadline - this.#clock.now(), 0)),
+        this.signal,
+      );
+    } catch {
+      throw this.#aborted();
+    }
+    this.throwIfOver();
+  }
+
+  /** Waits for something that calls share, no longer than this call may take. */
+  until(shared: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (finish: () => void): void => {
+        cancelTimer();
+        this.signal?.removeEventListener("abort", onAbort);
+        finish();
+      };
+      const onAbort = (): void => settle(() => reject(this.#aborted()));
+      const onTime = (): void => settle(() => reject(this.#timeUp()));
+      const cancelTimer = this.#clock.setTimer(this.deadline - this.#clock.now(), onTime, true);
+      this.signal?.addEventListener("abort", onAbort, { once: true });
+      if (this.signal?.aborted) onAbort();
+      shared.then(
+        () => settle(resolve),
+        (error: unknown) => settle(() => reject(this.rejection(error))),
+      );
+    });
+  }
+
+  /** What the call rejects with because of `error`: with what is known of the write after all attempts. */
+  rejection(error: unknown): unknown {
+    if (this.signal?.aborted && error === this.signal.reason) return this.#aborted();
+    if (!isEtcdError(error)) return error;
+    const outcome = this.#outcome;
+    if (error.outcome === outcome) return error;
+    return new EtcdError(error.code, error.message, {
+      outcome,
+      endpoint: error.endpoint,
+      grpcCode: error.grpcCode,
+      cause: error.cause ?? this.#last,
+    });
+  }
+
+  get #outcome(): Outcome | undefined {
+    if (!this.writes) return undefined;
+    return this.#ambiguous ? "unknown" : "not-applied";
+  }
+
+  #aborted(): unknown {
+    const outcome = this.#outcome;
+    if (outcome !== undefined) noteOutcome(this.signal?.reason, outcome);
+    return this.signal?.reason;
+  }
+
+  #timeUp(): EtcdError {
+    const last = this.#last;
+    const where = last?.endpoint === undefined ? "" : ` at ${last.endpoint}`;
+    const why = last === undefined || last.code === "DEADLINE" ? "" : `: ${last.message}`;
+    return new EtcdError(
+      "DEADLINE",
+      `${this.method}${where} did not finish within ${this.timeoutMs} ms${why}`,
+      {
+        outcome: this.#outcome,
+        endpoint: last?.endpoint,
+        cause: last,
+      },
+    );
+  }
+}

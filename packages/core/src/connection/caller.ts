@@ -1,0 +1,188 @@
+import type { DescMessage, DescMethodStreaming, DescMethodUnary, MessageInitShape } from "@bufbuild/protobuf";
+import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
+import type { ContextValues, StreamResponse, Transport, UnaryResponse } from "@connectrpc/connect";
+import { type EtcdError, isEtcdError } from "../errors/etcd-error.js";
+import { fromTransport } from "../errors/from-transport.js";
+import { dispositionOf } from "../transport/disposition.js";
+import { type BackOff, pauseMs } from "./back-off.js";
+import type { Balancer } from "./balancer.js";
+import { Call } from "./call.js";
+import type { CallHeaders, HeaderInput } from "./call-headers.js";
+import type { ResolvedOptions } from "./connect-options.js";
+import { RepeatableStream } from "./repeatable-stream.js";
+import { mayRepeat } from "./retry.js";
+import type { Subchannel } from "./subchannel.js";
+import type { Tokens } from "./tokens.js";
+
+// A token may be refused again at once while users and roles change, but not for ever.
+const maxRefusals = 20;
+
+// `ready` waits like a read but is none of etcd's methods.
+const readiness = { name: "ready", idempotency: MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS } as const;
+
+/** What calls need besides endpoints. */
+export interface CallerSetup {
+  readonly options: ResolvedOptions;
+  readonly balancer: Balancer;
+  readonly headers: CallHeaders;
+  /** `undefined` for the log-in itself, which carries no token and must not wait for one. */
+  readonly tokens: Tokens | undefined;
+  /** What calls must wait for before they go out, for instance the check of the cluster's version; `undefined`: nothing. */
+  readonly admission: () => Promise<void> | undefined;
+  /** The error of a closed connection; `undefined` while it is open. */
+  readonly closed: () => EtcdError | undefined;
+}
+
+/**
+ * Sends calls to the endpoints of a balancer: waits for a ready one, adds token and metadata, keeps the deadline, repeats
+ * where the retry rule allows it. Rejects with `EtcdError`, or with the reason of the caller's signal.
+ */
+export class Caller implements Transport {
+  readonly #setup: CallerSetup;
+  readonly #backOff: BackOff;
+
+  constructor(setup: CallerSetup) {
+    this.#setup = setup;
+    const { waitMs, jitter } = setup.options.retry;
+    this.#backOff = { baseMs: waitMs, capMs: 5_000, jitter };
+  }
+
+  async unary<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    signal: AbortSignal | undefined,
+    timeoutMs: number | undefined,
+    header: HeaderInput | undefined,
+    input: MessageInitShape<I>,
+    context?: ContextValues,
+  ): Promise<UnaryResponse<I, O>> {
+    const { headers, options, tokens } = this.#setup;
+    const call = this.#call(method, { signal, timeoutMs: timeoutMs ?? options.callTimeoutMs, context });
+    let previous: Subchannel | undefined;
+    while (true) {
+      const target = this.#pick(call, previous) ?? (await this.#waitToSend(call, previous));
+      const token = tokens?.current;
+      const sent = headers.for(token, call.requireLeader, header);
+      target.begin();
+      try {
+        return await target.transport.unary(method, signal, call.leftMs, sent, input, context);
+      } catch (reason) {
+        await this.#afterFailure(call, reason, target, token);
+        previous = target;
+      } finally {
+        target.end();
+      }
+    }
+  }
+
+  /** Waits for all that a call would wait for, and sends nothing. */
+  async ready(signal: AbortSignal | undefined, timeoutMs: number | undefined): Promise<void> {
+    const call = this.#call(readiness, { signal, timeoutMs: timeoutMs ?? this.#setup.options.callTimeoutMs });
+    if (this.#pick(call, undefined) === undefined) await this.#waitToSend(call, undefined);
+  }
+
+  async stream<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodStreaming<I, O>,
+    signal: AbortSignal | undefined,
+    timeoutMs: number | undefined,
+    header: HeaderInput | undefined,
+    input: AsyncIterable<MessageInitShape<I>>,
+    context?: ContextValues,
+  ): Promise<StreamResponse<I, O>> {
+    const { headers, tokens } = this.#setup;
+    const call = this.#call(method, { signal, timeoutMs: timeoutMs ?? Number.POSITIVE_INFINITY, context });
+    const stream = new RepeatableStream(method, call, input, {
+      acquire: async (previous) => {
+        const target = this.#pick(call, previous) ?? (await this.#waitToSend(call, previous));
+        const token = tokens?.current;
+        return { target, token, headers: headers.for(token, call.requireLeader, header) };
+      },
+      afterFailure: (reason, target, token) => this.#afterFailure(call, reason, target, token),
+      refresh: async (error) => {
+        if (tokens?.mayBeStale(error) !== true || call.refusals > 0) return false;
+        call.refusals++;
+        await this.#logIn(call, tokens);
+        return true;
+      },
+      refused: (error, token) => tokens?.expire(error, token),
+    });
+    return await stream.open(context);
+  }
+
+  #call(method: ConstructorParameters<typeof Call>[0], request: ConstructorParameters<typeof Call>[1]): Call {
+    const { options, closed } = this.#setup;
+    return new Call(method, request, { clock: options.clock, closed });
+  }
+
+  /** The common case: an endpoint is ready and the token is there, so the call goes out without waiting for anything. */
+  #pick(call: Call, previous: Subchannel | undefined): Subchannel | undefined {
+    const { admission, balancer, tokens } = this.#setup;
+    call.throwIfOver();
+    if (tokens?.ready === false || admission() !== undefined) return undefined;
+    return balancer.pick(previous);
+  }
+
+  async #waitToSend(call: Call, previous: Subchannel | undefined): Promise<Subchannel> {
+    const { admission, balancer, tokens } = this.#setup;
+    while (true) {
+      call.throwIfOver();
+      const admitted = admission();
+      if (admitted !== undefined) await call.until(admitted);
+      if (tokens?.ready === false) await this.#logIn(call, tokens);
+      const target = balancer.pick(previous);
+      if (target !== undefined) return target;
+      try {
+        await balancer.ready(call);
+      } catch (error) {
+        throw call.rejection(error);
+      }
+    }
+  }
+
+  /** Waits for a token. A log-in that failed for want of a member is tried again while the call has time. */
+  async #logIn(call: Call, tokens: Tokens): Promise<void> {
+    for (let failures = 1; ; failures++) {
+      try {
+        return await call.until(tokens.fetch());
+      } catch (error) {
+        call.throwIfOver();
+        if (!(isEtcdError(error, "UNAVAILABLE") || isEtcdError(error, "DEADLINE"))) throw error;
+        await call.pause(pauseMs(this.#backOff, failures));
+      }
+    }
+  }
+
+  /** Returns when the call is to be sent again; throws what it rejects with otherwise. */
+  async #afterFailure(
+    call: Call,
+    reason: unknown,
+    target: Subchannel,
+    token: string | undefined,
+  ): Promise<void> {
+    const { balancer, options, tokens } = this.#setup;
+    const disposition = dispositionOf(reason);
+    const endpoint = target.endpoint.url;
+    const error = fromTransport(reason, { method: call.method, endpoint, writes: call.writes });
+    call.attempts++;
+    call.failed(error);
+    call.throwIfOver();
+    const { method, attempts: attempt } = call;
+    options.logger.debug("attempt failed", {
+      method,
+      endpoint,
+      attempt,
+      code: error.code,
+      message: error.message,
+    });
+    if (error.code === "PROTOCOL" && error.grpcCode === undefined) target.reject(error);
+    const refusal = tokens?.afterRefusal(error, token) ?? "final";
+    if (refusal !== "final" && tokens !== undefined && ++call.refusals <= maxRefusals) {
+      return refusal === "renew" ? await this.#logIn(call, tokens) : undefined;
+    }
+    const endpoints = new Set(balancer.subchannels.map((subchannel) => subchannel.endpoint.url)).size;
+    const again = mayRepeat(error, disposition, { repeatable: call.repeatable, endpoints });
+    if (!again || call.attempts >= options.retry.maxAttempts) throw call.rejection(error);
+    // A round over a quorum of members goes through without a pause.
+    const quorum = Math.floor(endpoints / 2) + 1;
+    if (call.attempts % quorum === 0) await call.pause(pauseMs(this.#backOff, call.attempts / quorum));
+  }
+}

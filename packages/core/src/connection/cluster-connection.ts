@@ -1,0 +1,268 @@
+import type { Transport } from "@connectrpc/connect";
+import type { CallOptions } from "../call-options.js";
+import { EtcdError, isEtcdError } from "../errors/etcd-error.js";
+import { textOf } from "../errors/from-transport.js";
+import { Auth, Cluster } from "../gen/etcdserverpb/rpc_pb.js";
+import { callChecks, checkOptions, optionTable } from "../options.js";
+import type { ConnectionState } from "../transport/endpoint-transport.js";
+import { Balancer } from "./balancer.js";
+import { CallHeaders } from "./call-headers.js";
+import { Caller } from "./caller.js";
+import type { CancelTimer } from "./clock.js";
+import { checkClusterVersion } from "./cluster-version.js";
+import { guardCredentials, type ResolvedOptions } from "./connect-options.js";
+import type { Connection } from "./connection.js";
+import { callContext } from "./context.js";
+import { type Endpoint, parseEndpoint, parseEndpoints } from "./endpoint.js";
+import { type ConnectionEvent, ConnectionEvents } from "./events.js";
+import { intercepted } from "./interceptors.js";
+import { memberEndpoints } from "./member-endpoints.js";
+import type { Subchannel } from "./subchannel.js";
+import { SubchannelPool } from "./subchannel-pool.js";
+import { Tokens } from "./tokens.js";
+
+const readyOptions = optionTable("ready", callChecks);
+const syncOptions = optionTable("sync", callChecks);
+const eventsOptions = optionTable("events", { signal: callChecks.signal });
+
+// How long one synchronisation with the member list may take when nobody waits for it.
+const autoSyncTimeoutMs = 5_000;
+
+/** {@link Connection}, put together from its parts. */
+export class ClusterConnection implements Connection {
+  readonly transport: Transport;
+  readonly #options: ResolvedOptions;
+  readonly #events = new ConnectionEvents();
+  readonly #balancer: Balancer;
+  readonly #pinned = new Map<string, { readonly balancer: Balancer; readonly transport: Transport }>();
+  readonly #pool: SubchannelPool;
+  readonly #headers = new CallHeaders();
+  readonly #tokens: Tokens;
+  readonly #closing = new AbortController();
+  readonly #unfollow: () => void;
+  #endpoints: readonly Endpoint[];
+  #cancelAutoSync: CancelTimer | undefined;
+  #versionCheck: Promise<void> | undefined;
+  #versionChecked: boolean;
+  #closed: EtcdError | undefined;
+  #closure: Promise<void> | undefined;
+
+  constructor(options: ResolvedOptions) {
+    this.#options = options;
+    this.#endpoints = options.endpoints;
+    this.#versionChecked = !options.rejectOldCluster;
+    this.#pool = new SubchannelPool(options, (subchannel) => this.#onSubchannel(subchannel), this.#emit);
+    this.#balancer = new Balancer(options.clock, options.balancing);
+    this.#balancer.use(this.#pool.replace(options.endpoints));
+    this.#tokens = new Tokens(
+      options.credentials,
+      (request) => this.#logIn(request),
+      (authEnabled) => this.#emit({ type: "logged-in", authEnabled }),
+    );
+    this.transport = this.#transportOver(this.#balancer);
+    this.#unfollow = this.#follow(options.signal);
+    this.#scheduleAutoSync();
+  }
+
+  get signal(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  async ready(call?: CallOptions): Promise<void> {
+    checkOptions(readyOptions, call);
+    // Nothing is asked of the cluster that an ordinary call would not wait for: a link, the log-in, the version check.
+    await this.#callerOver(this.#balancer).ready(call?.signal, call?.timeoutMs);
+  }
+
+  endpoint(url: string): Transport {
+    const tls = this.#endpoints[0]?.tls ?? false;
+    const endpoint = parseEndpoint(url, tls);
+    if (endpoint.tls !== tls) {
+      throw new TypeError(
+        `endpoint ${endpoint.url}: the connection ${tls ? "uses" : "does not use"} TLS and cannot mix`,
+      );
+    }
+    guardCredentials(this.#options, [endpoint]);
+    let pinned = this.#pinned.get(endpoint.url);
+    if (pinned === undefined) {
+      const balancer = new Balancer(this.#options.clock, "pick-first");
+      if (this.#closed !== undefined) balancer.close(this.#closed);
+      balancer.use(this.#pool.pin(endpoint));
+      pinned = { balancer, transport: this.#transportOver(balancer) };
+      this.#pinned.set(endpoint.url, pinned);
+    }
+    return pinned.transport;
+  }
+
+  endpoints(): readonly string[] {
+    return this.#endpoints.map((endpoint) => endpoint.url);
+  }
+
+  setEndpoints(endpoints: string | readonly string[]): void {
+    this.#use(parseEndpoints(endpoints, this.#options.tls !== undefined));
+  }
+
+  async sync(call?: CallOptions): Promise<void> {
+    checkOptions(syncOptions, call);
+    const { memberList } = Cluster.method;
+    const request = { linearizable: true };
+    const context = callContext(call);
+    const answer = await this.transport.unary(
+      memberList,
+      call?.signal,
+      call?.timeoutMs,
+      call?.headers,
+      request,
+      context,
+    );
+    const endpoints = memberEndpoints(answer.message.members, this.#endpoints[0]?.tls ?? false);
+    if (endpoints.length === 0) {
+      throw new EtcdError("NO_ENDPOINTS", "the member list offers no endpoint that this connection may use");
+    }
+    this.#use(endpoints);
+  }
+
+  states(): ReadonlyMap<string, ConnectionState> {
+    return new Map(this.#endpoints.map((endpoint) => [endpoint.url, this.#pool.state(endpoint)]));
+  }
+
+  events(options?: { readonly signal?: AbortSignal | undefined }): AsyncIterable<ConnectionEvent> {
+    checkOptions(eventsOptions, options);
+    return this.#events.read(options?.signal);
+  }
+
+  close(): Promise<void> {
+    this.#closure ??= this.#close();
+    return this.#closure;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    const closed = new EtcdError("CLOSED", "the connection is closed");
+    this.#closed = closed;
+    this.#unfollow();
+    this.#cancelAutoSync?.();
+    this.#closing.abort(closed);
+    this.#balancer.close(closed);
+    for (const { balancer } of this.#pinned.values()) balancer.close(closed);
+    this.#tokens.clear();
+    await this.#pool.close();
+    this.#events.close();
+  }
+
+  #emit = (event: ConnectionEvent): void => this.#events.emit(event);
+
+  #transportOver(balancer: Balancer): Transport {
+    return intercepted(this.#callerOver(balancer), this.#options.interceptors);
+  }
+
+  #callerOver(balancer: Balancer): Caller {
+    return new Caller({
+      options: this.#options,
+      balancer,
+      headers: this.#headers,
+      tokens: this.#tokens,
+      admission: () => (this.#versionChecked ? undefined : this.#checkVersion()),
+      closed: () => this.#closed,
+    });
+  }
+
+  async #logIn(request: Parameters<ConstructorParameters<typeof Tokens>[1]>[0]): Promise<string> {
+    const caller = new Caller({
+      options: this.#options,
+      balancer: this.#balancer,
+      headers: new CallHeaders(),
+      tokens: undefined,
+      admission: () => undefined,
+      closed: () => this.#closed,
+    });
+    // Logging in twice does no harm.
+    const context = callContext({ idempotent: true });
+    const { authenticate } = Auth.method;
+    const answer = await caller.unary(authenticate, this.signal, undefined, undefined, request, context);
+    return answer.message.token;
+  }
+
+  /** One check for all calls that wait for it; one that fails is made again for the next call. */
+  #checkVersion(): Promise<void> {
+    this.#versionCheck ??= checkClusterVersion(this.endpoints(), (url) => this.#uncheckedEndpoint(url), {
+      signal: this.signal,
+    }).then(
+      () => {
+        this.#versionChecked = true;
+      },
+      (error: unknown) => {
+        this.#versionCheck = undefined;
+        throw error;
+      },
+    );
+    return this.#versionCheck;
+  }
+
+  #uncheckedEndpoint(url: string): Transport {
+    const balancer = new Balancer(this.#options.clock, "pick-first");
+    balancer.use(this.#pool.pin(parseEndpoint(url, false)));
+    return new Caller({
+      options: this.#options,
+      balancer,
+      headers: this.#headers,
+      tokens: this.#tokens,
+      admission: () => undefined,
+      closed: () => this.#closed,
+    });
+  }
+
+  #use(endpoints: readonly Endpoint[]): void {
+    const tls = this.#endpoints[0]?.tls;
+    const other = endpoints.find((endpoint) => endpoint.tls !== tls);
+    if (other !== undefined) {
+      throw new TypeError(
+        `endpoint ${other.url}: the connection ${tls ? "uses" : "does not use"} TLS and cannot change`,
+      );
+    }
+    guardCredentials(this.#options, endpoints);
+    if (this.#closed !== undefined) throw this.#closed;
+    const before = this.endpoints().join();
+    this.#endpoints = endpoints;
+    this.#balancer.use(this.#pool.replace(endpoints));
+    if (this.endpoints().join() !== before)
+      this.#emit({ type: "endpoints-changed", endpoints: this.endpoints() });
+  }
+
+  #onSubchannel(subchannel: Subchannel): void {
+    this.#balancer.changed();
+    this.#pinned.get(subchannel.endpoint.url)?.balancer.changed();
+  }
+
+  #follow(signal: AbortSignal | undefined): () => void {
+    if (signal === undefined) return () => undefined;
+    const onAbort = (): void => void this.close();
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+    return () => signal.removeEventListener("abort", onAbort);
+  }
+
+  #scheduleAutoSync(): void {
+    const { autoSyncIntervalMs, clock, logger } = this.#options;
+    if (autoSyncIntervalMs === undefined || this.#closed !== undefined) return;
+    this.#cancelAutoSync = clock.setTimer(
+      autoSyncIntervalMs,
+      () => {
+        this.sync({ timeoutMs: autoSyncTimeoutMs })
+          .catch((reason: unknown) => {
+            if (this.#closed !== undefined) return;
+            const error = isEtcdError(reason)
+              ? reason
+              : new EtcdError("UNAVAILABLE", textOf(reason), { cause: reason });
+            logger.warn("could not read the member list", { code: error.code, message: error.message });
+            this.#emit({ type: "sync-failed", error });
+          })
+          .finally(() => this.#scheduleAutoSync());
+      },
+      false,
+    );
+  }
+}

@@ -1,0 +1,50 @@
+import { inspect } from "node:util";
+import { checkOptions, optionTable } from "../options.js";
+
+/** Who the program is: a user with its password, or a ready token (a JWT for instance) or where to get one. */
+export type Credentials =
+  | { readonly username: string; readonly password: string }
+  | { readonly token: string | (() => Promise<string>) };
+
+const table = optionTable("credentials", {
+  username: () => undefined,
+  password: () => undefined,
+  token: () => undefined,
+});
+
+/** Checks credentials. @throws `TypeError` that names what is wrong, never what is secret. */
+export function checkCredentials(value: unknown): void {
+  checkOptions(table, value);
+  const { username, password, token } = value as Readonly<Record<string, unknown>>;
+  if (token !== undefined) {
+    if (username !== undefined || password !== undefined) {
+      throw new TypeError("credentials: username/password and token are mutually exclusive");
+    }
+    if (typeof token !== "function") checkToken(token);
+    return;
+  }
+  for (const [name, part] of [
+    ["username", username],
+    ["password", password],
+  ] as const) {
+    if (typeof part !== "string" || part === "") {
+      throw new TypeError(`credentials.${name}: expected a string that is not empty`);
+    }
+  }
+}
+
+/** A token travels in a header: visible ASCII, and not without end. */
+export function checkToken(token: unknown): asserts token is string {
+  if (
+    typeof token !== "string" ||
+    !/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(token) ||
+    token.length > 64 * 1024
+  ) {
+    throw new TypeError("credentials.token: expected visible ASCII text");
+  }
+}
+
+/** Hides what an object holds from `console.log` and the like. */
+export function hideFromInspect(target: object, text: string): void {
+  Object.defineProperty(target, inspect.custom, { value: () => text, enumerable: false });
+}

@@ -1,0 +1,35 @@
+/** Takes what the connection has to tell. `console` is one. Never receives a password, token, key or value. */
+export interface Logger {
+  debug(message: string, details?: Readonly<Record<string, unknown>>): void;
+  info(message: string, details?: Readonly<Record<string, unknown>>): void;
+  warn(message: string, details?: Readonly<Record<string, unknown>>): void;
+  error(message: string, details?: Readonly<Record<string, unknown>>): void;
+}
+
+const levels = ["debug", "info", "warn", "error"] as const;
+type Level = (typeof levels)[number];
+
+function write(level: Level, message: string, details?: Readonly<Record<string, unknown>>): void {
+  const line = { time: new Date().toISOString(), level, name: "etcdkit", message, ...details };
+  process.stderr.write(`${JSON.stringify(line)}\n`);
+}
+
+const nothing = (): void => undefined;
+
+/**
+ * The logger of connections that are given none. It writes JSON lines to stderr at the level that `ETCD_CLIENT_DEBUG`
+ * names (`debug`, `info`, `warn`, `error`; empty or `true` mean `info`) and is silent while the variable is not set.
+ * Any other value is complained about and means `info`.
+ */
+export function defaultLogger(environment: NodeJS.ProcessEnv = process.env): Logger {
+  const asked = environment["ETCD_CLIENT_DEBUG"];
+  if (asked === undefined) return { debug: nothing, info: nothing, warn: nothing, error: nothing };
+  const named = levels.find((level) => level === asked.toLowerCase());
+  if (named === undefined && asked !== "" && asked !== "true") {
+    write("warn", "ETCD_CLIENT_DEBUG names no level; using info", { known: levels.join(", ") });
+  }
+  const least = levels.indexOf(named ?? "info");
+  const at = (level: Level): Logger[Level] =>
+    levels.indexOf(level) < least ? nothing : (message, details) => write(level, message, details);
+  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+}

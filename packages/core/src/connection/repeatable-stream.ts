@@ -1,0 +1,154 @@
+import type { DescMessage, DescMethodStreaming, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type { ContextValues, StreamResponse } from "@connectrpc/connect";
+import type { EtcdError } from "../errors/etcd-error.js";
+import { fromTransport } from "../errors/from-transport.js";
+import { dispositionOf } from "../transport/disposition.js";
+import type { Call } from "./call.js";
+import type { Subchannel } from "./subchannel.js";
+
+/** Where and as whom one attempt goes out. */
+interface Ticket {
+  readonly target: Subchannel;
+  readonly token: string | undefined;
+  readonly headers: Headers;
+}
+
+/** What a stream needs from the one who sends calls. */
+export interface StreamSender {
+  /** Waits for an endpoint and a token. */
+  acquire(previous: Subchannel | undefined): Promise<Ticket>;
+  /** Returns when another attempt may be made; throws what the call rejects with otherwise. */
+  afterFailure(reason: unknown, target: Subchannel, token: string | undefined): Promise<void>;
+  /** Gets a fresh token when the refusal may be about a stale one, once; tells whether it did. */
+  refresh(error: EtcdError): Promise<boolean>;
+  /** Tells of a refusal that only the next stream can heal, with a fresh token. */
+  refused(error: EtcdError, token: string | undefined): void;
+}
+
+interface Attempt<I extends DescMessage, O extends DescMessage> extends Ticket {
+  readonly response: StreamResponse<I, O>;
+  /** Ends the attempt and frees what belongs to it. May be called twice. */
+  readonly end: () => void;
+}
+
+/**
+ * A streaming call. As long as nothing has arrived, a server-streaming call that fails is opened again by the same rules
+ * as a unary call. Afterwards, and for streams of requests, a failure is the caller's to handle: only it knows where to
+ * resume. Leaving the iteration by `break` ends the call.
+ */
+export class RepeatableStream<I extends DescMessage, O extends DescMessage> {
+  readonly #method: DescMethodStreaming<I, O>;
+  readonly #call: Call;
+  readonly #input: AsyncIterable<MessageInitShape<I>>;
+  readonly #sender: StreamSender;
+  /** The requests of a server-streaming call, kept to be sent again. */
+  #requests: readonly MessageInitShape<I>[] | undefined;
+  #received = false;
+
+  constructor(
+    method: DescMethodStreaming<I, O>,
+    call: Call,
+    input: AsyncIterable<MessageInitShape<I>>,
+    sender: StreamSender,
+  ) {
+    this.#method = method;
+    this.#call = call;
+    this.#input = input;
+    this.#sender = sender;
+  }
+
+  async open(context: ContextValues | undefined): Promise<StreamResponse<I, O>> {
+    if (this.#method.methodKind === "server_streaming") this.#requests = await Array.fromAsync(this.#input);
+    const attempt = await this.#attempt(context, undefined);
+    return { ...attempt.response, message: this.#messages(attempt, context) };
+  }
+
+  async *#messages(
+    first: Attempt<I, O>,
+    context: ContextValues | undefined,
+  ): AsyncGenerator<MessageShape<O>, void, undefined> {
+    let attempt = first;
+    try {
+      while (true) {
+        try {
+          for await (const message of attempt.response.message) {
+            this.#received = true;
+            yield message;
+          }
+          return;
+        } catch (reason) {
+          attempt.end();
+          await this.#failed(reason, attempt);
+          attempt = await this.#attempt(context, attempt.target);
+        }
+      }
+    } finally {
+      attempt.end();
+    }
+  }
+
+  async #attempt(
+    context: ContextValues | undefined,
+    previous: Subchannel | undefined,
+  ): Promise<Attempt<I, O>> {
+    let avoid = previous;
+    while (true) {
+      const ticket = await this.#sender.acquire(avoid);
+      const { signal } = this.#call;
+      // A controller of its own: the reader's `break` must end the stream, and a signal that outlives many streams must
+      // not collect what they leave behind.
+      const controller = new AbortController();
+      const onAbort = (): void => controller.abort(signal?.reason);
+      signal?.addEventListener("abort", onAbort, { once: true });
+      ticket.target.begin();
+      let ended = false;
+      const end = (): void => {
+        if (ended) return;
+        ended = true;
+        signal?.removeEventListener("abort", onAbort);
+        controller.abort();
+        ticket.target.end();
+      };
+      try {
+        const input = this.#requests === undefined ? this.#input : iterate(this.#requests);
+        const response = await ticket.target.transport.stream(
+          this.#method,
+          controller.signal,
+          this.#call.leftMs,
+          ticket.headers,
+          input,
+          context,
+        );
+        return { ...ticket, response, end };
+      } catch (reason) {
+        end();
+        await this.#failed(reason, ticket);
+        avoid = ticket.target;
+      }
+    }
+  }
+
+  /** Returns when the stream may be opened again. */
+  async #failed(reason: unknown, { target, token }: Ticket): Promise<void> {
+    const call = this.#call;
+    const error = fromTransport(reason, {
+      method: call.method,
+      endpoint: target.endpoint.url,
+      writes: call.writes,
+    });
+    const repeatable = this.#requests !== undefined ? !this.#received : dispositionOf(reason) === "unsent";
+    if (!repeatable) {
+      call.failed(error);
+      call.throwIfOver();
+      this.#sender.refused(error, token);
+      throw call.rejection(error);
+    }
+    // etcd 3.4.0-3.4.21 and 3.5.0-3.5.5 refuse an expired token on a stream with "permission denied".
+    if (!call.signal?.aborted && (await this.#sender.refresh(error))) return;
+    await this.#sender.afterFailure(reason, target, token);
+  }
+}
+
+async function* iterate<T>(all: readonly T[]): AsyncGenerator<T, void, undefined> {
+  yield* all;
+}

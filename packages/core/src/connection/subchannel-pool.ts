@@ -1,0 +1,117 @@
+import { createConnectNodeTransport } from "../transport/connect-node-transport.js";
+import {
+  adoptTransport,
+  type ConnectionState,
+  type EndpointTransport,
+  isEndpointTransport,
+} from "../transport/endpoint-transport.js";
+import type { ResolvedOptions } from "./connect-options.js";
+import type { Endpoint } from "./endpoint.js";
+import type { ConnectionEvent } from "./events.js";
+import { HealthWatch } from "./health.js";
+import { Subchannel } from "./subchannel.js";
+
+// Of several links to one endpoint the best speaks for it.
+const bestFirst: readonly ConnectionState[] = ["ready", "connecting", "failed", "idle", "closed"];
+
+/** All links of a connection: `connectionsPerEndpoint` for each of its endpoints, one for each member that is only pinned. */
+export class SubchannelPool {
+  readonly #options: ResolvedOptions;
+  readonly #onChange: (subchannel: Subchannel) => void;
+  readonly #emit: (event: ConnectionEvent) => void;
+  readonly #byUrl = new Map<string, readonly Subchannel[]>();
+  readonly #pinned = new Set<string>();
+  readonly #reported = new Map<Subchannel, { state: ConnectionState; serving: boolean }>();
+  readonly #health = new Map<Subchannel, HealthWatch>();
+
+  constructor(
+    options: ResolvedOptions,
+    onChange: (subchannel: Subchannel) => void,
+    emit: (event: ConnectionEvent) => void,
+  ) {
+    this.#options = options;
+    this.#onChange = onChange;
+    this.#emit = emit;
+  }
+
+  /** The links to these endpoints; links to others leave unless somebody has pinned them. */
+  replace(endpoints: readonly Endpoint[]): readonly Subchannel[] {
+    const urls = new Set(endpoints.map((endpoint) => endpoint.url));
+    for (const [url, subchannels] of this.#byUrl) {
+      if (urls.has(url) || this.#pinned.has(url)) continue;
+      this.#byUrl.delete(url);
+      for (const subchannel of subchannels) subchannel.leave();
+    }
+    return endpoints.flatMap((endpoint) => this.#to(endpoint, this.#options.connectionsPerEndpoint));
+  }
+
+  /** The links to one member, kept until the connection closes. */
+  pin(endpoint: Endpoint): readonly Subchannel[] {
+    this.#pinned.add(endpoint.url);
+    return this.#to(endpoint, 1);
+  }
+
+  state(endpoint: Endpoint): ConnectionState {
+    const states = (this.#byUrl.get(endpoint.url) ?? []).map((subchannel) => subchannel.state);
+    return bestFirst.find((state) => states.includes(state)) ?? "closed";
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#reported.keys()].map((subchannel) => subchannel.close()));
+  }
+
+  #to(endpoint: Endpoint, atLeast: number): readonly Subchannel[] {
+    const existing = this.#byUrl.get(endpoint.url) ?? [];
+    const missing = Math.max(atLeast - existing.length, 0);
+    const all = [...existing, ...Array.from({ length: missing }, () => this.#open(endpoint))];
+    this.#byUrl.set(endpoint.url, all);
+    return all;
+  }
+
+  #open(endpoint: Endpoint): Subchannel {
+    const { clock, dialTimeoutMs, healthCheck } = this.#options;
+    const subchannel = new Subchannel({
+      endpoint,
+      transport: this.#transportTo(endpoint),
+      dialTimeoutMs,
+      clock,
+      onChange: (changed) => this.#changed(changed),
+    });
+    this.#reported.set(subchannel, { state: "idle", serving: true });
+    if (healthCheck) this.#health.set(subchannel, new HealthWatch(subchannel, clock));
+    return subchannel;
+  }
+
+  #transportTo(endpoint: Endpoint): EndpointTransport {
+    const { transport: make, maxSendBytes } = this.#options;
+    if (make === undefined) return createConnectNodeTransport(endpoint, this.#options);
+    const transport = make(endpoint);
+    return isEndpointTransport(transport) ? transport : adoptTransport(transport, maxSendBytes);
+  }
+
+  #changed(subchannel: Subchannel): void {
+    this.#health.get(subchannel)?.update();
+    this.#report(subchannel);
+    this.#onChange(subchannel);
+    if (subchannel.state === "closed") {
+      this.#reported.delete(subchannel);
+      this.#health.delete(subchannel);
+    }
+  }
+
+  #report(subchannel: Subchannel): void {
+    const before = this.#reported.get(subchannel);
+    const { state, serving, lastError } = subchannel;
+    const endpoint = subchannel.endpoint.url;
+    if (before !== undefined && before.state !== state) {
+      before.state = state;
+      const error = state === "ready" || state === "closed" ? undefined : lastError;
+      this.#emit({ type: "endpoint-state", endpoint, state, error });
+      this.#options.logger.info("endpoint changed state", { endpoint, state, reason: error?.message });
+    }
+    if (before !== undefined && before.serving !== serving) {
+      before.serving = serving;
+      this.#emit({ type: "endpoint-health", endpoint, serving });
+    }
+  }
+}

@@ -1,0 +1,212 @@
+import { EtcdError } from "../errors/etcd-error.js";
+import { classifyLink, printable, textOf } from "../errors/from-transport.js";
+import type { ConnectionState, EndpointTransport, TransportEvent } from "../transport/endpoint-transport.js";
+import { dialBackOff, healthyAfterMs, pauseMs } from "./back-off.js";
+import type { CancelTimer, Clock } from "./clock.js";
+import type { Endpoint } from "./endpoint.js";
+
+/** Why an endpoint could not be reached. */
+export interface LinkFailure {
+  readonly error: EtcdError;
+  /** It cannot work until somebody changes something: TLS, a certificate, not HTTP/2, not gRPC. */
+  readonly forGood: boolean;
+}
+
+/** What a subchannel is made of. */
+export interface SubchannelSetup {
+  readonly endpoint: Endpoint;
+  readonly transport: EndpointTransport;
+  readonly dialTimeoutMs: number;
+  readonly clock: Clock;
+  /** Called after each change of state, health or failure. */
+  readonly onChange: (subchannel: Subchannel) => void;
+}
+
+/**
+ * Keeps the link to one endpoint up, from the first time that somebody asks for it: dials, pauses with jitter after a
+ * failure, dials again, also while nobody waits, so that a member that comes back is there for the next call. Its timers
+ * never keep the process alive.
+ */
+export class Subchannel {
+  readonly endpoint: Endpoint;
+  readonly transport: EndpointTransport;
+  readonly #setup: SubchannelSetup;
+  readonly #unsubscribe: () => void;
+  #wanted = false;
+  #closed = false;
+  #leaving = false;
+  #calls = 0;
+  #serving = true;
+  #failures = 0;
+  #failure: LinkFailure | undefined;
+  #readyAt = 0;
+  #wasReady = false;
+  #dialling: AbortController | undefined;
+  #cancelRetry: CancelTimer | undefined;
+
+  constructor(setup: SubchannelSetup) {
+    this.endpoint = setup.endpoint;
+    this.transport = setup.transport;
+    this.#setup = setup;
+    this.#unsubscribe = setup.transport.subscribe((event) => this.#onTransport(event));
+  }
+
+  get state(): ConnectionState {
+    if (this.#closed) return "closed";
+    if (this.transport.state === "ready") return "ready";
+    if (this.#dialling !== undefined) return "connecting";
+    return this.#failure === undefined ? "idle" : "failed";
+  }
+
+  /** Whether a call may be sent here now. */
+  get usable(): boolean {
+    return !(this.#closed || this.#leaving) && this.#serving && this.transport.state === "ready";
+  }
+
+  /** Why the last dial failed; `undefined` while a dial is under way or the link is up. */
+  get failure(): LinkFailure | undefined {
+    return this.#dialling === undefined ? this.#failure : undefined;
+  }
+
+  /** Why the endpoint was last out of reach, also while it is dialled again. */
+  get lastError(): EtcdError | undefined {
+    return this.#failure?.error;
+  }
+
+  /** What the member says of itself; one that does not serve is passed over. */
+  get serving(): boolean {
+    return this.#serving;
+  }
+
+  set serving(serving: boolean) {
+    if (this.#serving === serving) return;
+    this.#serving = serving;
+    this.#setup.onChange(this);
+  }
+
+  /** Asks for the link. Does nothing while it is up, being dialled, or pausing after a failure. */
+  want(): void {
+    this.#wanted = true;
+    if (this.#closed || this.#dialling !== undefined || this.#cancelRetry !== undefined) return;
+    if (this.transport.state === "ready") return;
+    this.#dial();
+  }
+
+  /** A call showed that what answers here is not an etcd server: as good as a failed dial. */
+  reject(error: EtcdError): void {
+    if (this.#closed) return;
+    this.#failed({ error, forGood: true });
+  }
+
+  /** A call begins; returns whether the endpoint still takes calls. */
+  begin(): void {
+    this.#calls++;
+  }
+
+  /** A call ended. */
+  end(): void {
+    this.#calls--;
+    if (this.#leaving && this.#calls === 0) void this.close();
+  }
+
+  /** The endpoint left the list: takes no new calls and closes with the last one under way. */
+  leave(): void {
+    this.#leaving = true;
+    if (this.#calls === 0) void this.close();
+  }
+
+  /** The endpoint is on the list again before its last call ended. */
+  stay(): void {
+    this.#leaving = false;
+  }
+
+  close(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    this.#closed = true;
+    this.#cancelRetry?.();
+    this.#cancelRetry = undefined;
+    this.#dialling?.abort(new Error("the connection was closed"));
+    this.#dialling = undefined;
+    this.#unsubscribe();
+    this.#setup.onChange(this);
+    return this.transport.close();
+  }
+
+  #dial(): void {
+    const { clock, dialTimeoutMs } = this.#setup;
+    const attempt = new AbortController();
+    this.#dialling = attempt;
+    const cancelTimeout = clock.setTimer(
+      dialTimeoutMs,
+      () => attempt.abort(new Error(`no connection within ${dialTimeoutMs} ms`)),
+      false,
+    );
+    this.#setup.onChange(this);
+    this.transport.connect(attempt.signal).then(
+      () => {
+        cancelTimeout();
+        if (this.#dialling !== attempt) return;
+        this.#dialling = undefined;
+        this.#up();
+      },
+      (reason: unknown) => {
+        cancelTimeout();
+        if (this.#dialling !== attempt) return;
+        this.#dialling = undefined;
+        this.#failed(this.#describe(reason));
+      },
+    );
+  }
+
+  #up(): void {
+    this.#failure = undefined;
+    this.#readyAt = this.#setup.clock.now();
+    this.#wasReady = true;
+    this.#setup.onChange(this);
+  }
+
+  #failed(failure: LinkFailure): void {
+    this.#failure = failure;
+    this.#failures++;
+    this.#retryAfter(pauseMs(dialBackOff, this.#failures));
+    this.#setup.onChange(this);
+  }
+
+  #retryAfter(delayMs: number): void {
+    this.#cancelRetry?.();
+    this.#cancelRetry = this.#setup.clock.setTimer(
+      delayMs,
+      () => {
+        this.#cancelRetry = undefined;
+        if (!this.#closed && this.#wanted && this.transport.state !== "ready") this.#dial();
+      },
+      false,
+    );
+  }
+
+  #onTransport({ state, reason }: TransportEvent): void {
+    if (this.#closed || this.#dialling !== undefined || state === "ready" || state === "connecting") return;
+    if (!this.#wasReady) return;
+    this.#wasReady = false;
+    // A link that was up for long is dialled again at once; one that keeps breaking has to wait its turn.
+    if (this.#setup.clock.now() - this.#readyAt >= healthyAfterMs) this.#failures = 0;
+    const failure = this.#describe(reason ?? new Error("the connection ended"));
+    if (failure.forGood || this.#failures > 0) {
+      this.#failed(failure);
+      return;
+    }
+    this.#failure = failure;
+    this.#failures = 1;
+    this.#dial();
+  }
+
+  #describe(reason: unknown): LinkFailure {
+    const code = classifyLink(reason);
+    const { url } = this.endpoint;
+    const error = new EtcdError(code, `${url}: ${printable(textOf(reason))}`, {
+      endpoint: url,
+      cause: reason,
+    });
+    return { error, forGood: code !== "UNAVAILABLE" };
+  }
+}

@@ -1,0 +1,122 @@
+import { readFile } from "node:fs/promises";
+import type { SecureContextOptions } from "node:tls";
+import { EtcdError } from "../errors/etcd-error.js";
+import { checkFlag, checkOptions, optionTable } from "../options.js";
+
+/**
+ * How endpoints with TLS are verified and how this program proves who it is. Certificates and host names are verified
+ * unless `insecureSkipVerify` says otherwise; TLS 1.2 is the least.
+ */
+export interface TlsOptions {
+  /** Authorities to trust, in PEM, instead of the system's. */
+  readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined;
+  /** Own certificate chain, in PEM. Needs `key` or `keyFile`. */
+  readonly cert?: string | Uint8Array | undefined;
+  /** Own private key, in PEM. */
+  readonly key?: string | Uint8Array | undefined;
+  /** Like `ca`, read from a file for each new connection, so that a changed file counts from then on. */
+  readonly caFile?: string | undefined;
+  /** Like `cert`, read from a file for each new connection. */
+  readonly certFile?: string | undefined;
+  /** Like `key`, read from a file for each new connection. */
+  readonly keyFile?: string | undefined;
+  /** Name that the server's certificate must carry, instead of the endpoint's host. */
+  readonly serverName?: string | undefined;
+  /** Accept any certificate. Whoever can reach the network can then read and change everything. Default `false`. */
+  readonly insecureSkipVerify?: boolean | undefined;
+}
+
+/** TLS options, or where to get them at each new connection. */
+export type TlsSource = TlsOptions | (() => Promise<TlsOptions>);
+
+const pemParts = ["ca", "cert", "key"] as const;
+
+const table = optionTable("tls", {
+  ca: (value, name) => {
+    for (const one of Array.isArray(value) ? value : [value]) checkPem(one, name);
+  },
+  cert: checkPem,
+  key: checkPem,
+  caFile: checkName,
+  certFile: checkName,
+  keyFile: checkName,
+  serverName: checkName,
+  insecureSkipVerify: checkFlag,
+});
+
+/** Checks TLS options as far as that goes without reading files. @throws `TypeError` that names the option. */
+export function checkTlsOptions(tls: TlsOptions): TlsOptions {
+  checkOptions(table, tls);
+  for (const part of pemParts) {
+    if (tls[part] !== undefined && tls[`${part}File`] !== undefined) {
+      throw new TypeError(`tls.${part} and tls.${part}File: give one of them`);
+    }
+  }
+  const hasCert = tls.cert !== undefined || tls.certFile !== undefined;
+  const hasKey = tls.key !== undefined || tls.keyFile !== undefined;
+  if (hasCert !== hasKey)
+    throw new TypeError("tls: a certificate and its key belong together; one of them is missing");
+  return tls;
+}
+
+function checkPem(value: unknown, name: string): void {
+  if (typeof value === "string" || value instanceof Uint8Array) return;
+  throw new TypeError(`tls.${name}: expected PEM text as string or Uint8Array`);
+}
+
+function checkName(value: unknown, name: string): void {
+  if (typeof value !== "string" || value === "")
+    throw new TypeError(`tls.${name}: expected a string that is not empty`);
+}
+
+/** What `tls.connect` needs, with every file read. */
+export interface LoadedTls extends Pick<SecureContextOptions, "ca" | "cert" | "key"> {
+  readonly serverName: string | undefined;
+  readonly insecureSkipVerify: boolean;
+}
+
+/**
+ * Gets the TLS settings for one new connection.
+ *
+ * @throws {@link EtcdError} `TLS` when a file cannot be read or the source fails; the message names the file.
+ */
+export async function loadTls(source: TlsSource | undefined): Promise<LoadedTls> {
+  const tls = typeof source === "function" ? checkTlsOptions(await fromProvider(source)) : (source ?? {});
+  const [ca, cert, key] = await Promise.all([
+    pem(tls.ca, tls.caFile, "caFile"),
+    pem(tls.cert, tls.certFile, "certFile"),
+    pem(tls.key, tls.keyFile, "keyFile"),
+  ]);
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    serverName: tls.serverName,
+    insecureSkipVerify: tls.insecureSkipVerify ?? false,
+  };
+}
+
+async function fromProvider(provider: () => Promise<TlsOptions>): Promise<TlsOptions> {
+  try {
+    return await provider();
+  } catch (cause) {
+    throw new EtcdError("TLS", "the function given as `tls` failed", { cause });
+  }
+}
+
+async function pem(
+  contents: TlsOptions["ca"],
+  file: string | undefined,
+  option: string,
+): Promise<string | Buffer | (string | Buffer)[] | undefined> {
+  if (file !== undefined) {
+    try {
+      return await readFile(file);
+    } catch (cause) {
+      throw new EtcdError("TLS", `tls.${option}: cannot read ${JSON.stringify(file)}`, { cause });
+    }
+  }
+  if (contents === undefined || typeof contents === "string") return contents;
+  if (contents instanceof Uint8Array) return Buffer.from(contents);
+  return contents.map((one) => (typeof one === "string" ? one : Buffer.from(one)));
+}

@@ -1,0 +1,124 @@
+import { create } from "@bufbuild/protobuf";
+import { EtcdError, isEtcdError } from "../errors/etcd-error.js";
+import { type AuthenticateRequest, AuthenticateRequestSchema } from "../gen/etcdserverpb/rpc_pb.js";
+import { type Credentials, checkToken } from "./credentials.js";
+
+/** Logs in and gives the token; rejects with `AUTH_NOT_ENABLED` when the cluster wants none. */
+export type LogIn = (request: AuthenticateRequest) => Promise<string>;
+
+function authenticateRequest(name: string, password: string): AuthenticateRequest {
+  return create(AuthenticateRequestSchema, { name, password });
+}
+
+/**
+ * The one token of a connection. It is fetched when the first call needs it, once however many calls wait for it, and
+ * again when a server refuses it. The old token stays in use until the new one is there.
+ */
+export class Tokens {
+  readonly #fetch: (() => Promise<string>) | undefined;
+  readonly #renewable: boolean;
+  readonly #onLogIn: (authEnabled: boolean) => void;
+  #token: string | undefined;
+  #fetched: boolean;
+  #fetching: Promise<void> | undefined;
+
+  constructor(credentials: Credentials | undefined, logIn: LogIn, onLogIn: (authEnabled: boolean) => void) {
+    this.#onLogIn = onLogIn;
+    if (credentials === undefined) {
+      this.#fetched = true;
+      this.#renewable = false;
+    } else if ("token" in credentials) {
+      const { token } = credentials;
+      this.#renewable = typeof token === "function";
+      this.#fetched = typeof token === "string";
+      if (typeof token === "string") this.#token = token;
+      else this.#fetch = () => fromProvider(token);
+    } else {
+      const request = authenticateRequest(credentials.username, credentials.password);
+      this.#renewable = true;
+      this.#fetched = false;
+      this.#fetch = () => logIn(request);
+    }
+  }
+
+  /** Whether {@link current} can be used as it is. */
+  get ready(): boolean {
+    return this.#fetched;
+  }
+
+  /** The token to send; `undefined` to send none. */
+  get current(): string | undefined {
+    return this.#token;
+  }
+
+  /** Waits for the first token, or for the one being fetched. Rejects with what the log-in rejected with. */
+  fetch(): Promise<void> {
+    const fetch = this.#fetch;
+    if (fetch === undefined) return Promise.resolve();
+    this.#fetching ??= this.#renew(fetch).finally(() => {
+      this.#fetching = undefined;
+    });
+    return this.#fetching;
+  }
+
+  /**
+   * Decides what to do about a server's refusal of a token.
+   *
+   * @param used - The token that the refused call carried.
+   * @returns `"renew"` to {@link fetch} and try again, `"again"` to try again at once, `"final"` to report the refusal.
+   */
+  afterRefusal(error: EtcdError, used: string | undefined): "renew" | "again" | "final" {
+    switch (error.code) {
+      case "AUTH_OLD_REVISION":
+        // With a client certificate for identity there is no token to renew; the next try sees the new revision.
+        if (this.#fetch === undefined) return this.#token === undefined ? "again" : "final";
+        break;
+      case "INVALID_AUTH_TOKEN":
+      case "USER_EMPTY":
+        break;
+      default:
+        return "final";
+    }
+    if (!this.#renewable) return "final";
+    // Another call has renewed it meanwhile.
+    return used === this.#token ? "renew" : "again";
+  }
+
+  /** Whether a stream that is refused with `PERMISSION_DENIED` may have been refused for its token. */
+  mayBeStale(error: EtcdError): boolean {
+    return error.code === "PERMISSION_DENIED" && this.#renewable && this.#token !== undefined;
+  }
+
+  /** A stream that cannot be repeated here was refused: whoever opens the next one gets a fresh token. */
+  expire(error: EtcdError, used: string | undefined): void {
+    if (this.afterRefusal(error, used) === "renew" || this.mayBeStale(error)) this.#fetched = false;
+  }
+
+  /** Forgets the token. */
+  clear(): void {
+    this.#token = undefined;
+  }
+
+  async #renew(fetch: () => Promise<string>): Promise<void> {
+    try {
+      this.#token = await fetch();
+    } catch (error) {
+      if (!isEtcdError(error, "AUTH_NOT_ENABLED")) throw error;
+      // Nobody wants a token any more; an old one would only be in the way should authentication come back.
+      this.#token = undefined;
+    }
+    this.#fetched = true;
+    this.#onLogIn(this.#token !== undefined);
+  }
+}
+
+async function fromProvider(provider: () => Promise<string>): Promise<string> {
+  let token: unknown;
+  try {
+    token = await provider();
+  } catch (cause) {
+    throw new EtcdError("UNAVAILABLE", "the function given as `credentials.token` failed", { cause });
+  }
+  checkToken(token);
+  return token;
+}

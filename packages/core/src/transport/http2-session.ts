@@ -1,0 +1,187 @@
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  type ClientSessionRequestOptions,
+  connect as connectHttp2,
+  constants,
+  type OutgoingHttpHeaders,
+} from "node:http2";
+import type { Duplex } from "node:stream";
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { Clock } from "../connection/clock.js";
+import type { Endpoint } from "../connection/endpoint.js";
+import { Keepalive, type KeepaliveTimes } from "./keepalive.js";
+
+// Enough for a stream of large answers to flow without a pause at every 64 KiB (RFC 9113, 6.9.2).
+const streamWindowBytes = 1024 * 1024;
+const connectionWindowBytes = 8 * 1024 * 1024;
+
+/** What one HTTP/2 session needs from its owner. */
+export interface SessionOwner {
+  /** The session takes no new requests from now on; those under way may still finish. */
+  onEnd(reason: unknown): void;
+}
+
+/** An error for a request of which nothing was written. */
+export function unsent(message: string, cause?: unknown): ConnectError {
+  return Object.assign(new ConnectError(message, Code.Unavailable, undefined, undefined, cause), {
+    disposition: "unsent" as const,
+  });
+}
+
+/**
+ * One HTTP/2 session over one socket, from the server's first SETTINGS to the end.
+ *
+ * It counts as up only once SETTINGS has arrived (RFC 9113, 3.4): with TLS 1.3 a server that refuses the client's
+ * certificate says so after the handshake has succeeded on this side.
+ */
+export class Http2Session {
+  readonly #endpoint: Endpoint;
+  readonly #session: ClientHttp2Session;
+  readonly #keepalive: Keepalive;
+  readonly #owner: SessionOwner;
+  #streams = 0;
+  #ended = false;
+
+  private constructor(
+    endpoint: Endpoint,
+    session: ClientHttp2Session,
+    times: KeepaliveTimes | false,
+    clock: Clock,
+    owner: SessionOwner,
+  ) {
+    this.#endpoint = endpoint;
+    this.#session = session;
+    this.#owner = owner;
+    this.#keepalive = new Keepalive(times, clock, {
+      ping: (onAnswer) => this.#ping(onAnswer),
+      dead: (silenceMs) =>
+        this.destroy(new Error(`the server has been silent for ${Math.round(silenceMs)} ms`)),
+    });
+    session.unref();
+    session.on("error", (error) => this.#end(error));
+    session.on("close", () => this.#end(new Error("the server closed the connection")));
+    session.on("goaway", (code) => {
+      // The server asked for fewer pings; etcd does so when they come more often than every 5 s.
+      if (code === constants.NGHTTP2_ENHANCE_YOUR_CALM) this.#keepalive.slowDown();
+      this.#end(new Error(`the server is going away (GOAWAY, code ${code})`));
+    });
+  }
+
+  /** Starts HTTP/2 on a socket and waits for the server's first word. */
+  static open(
+    endpoint: Endpoint,
+    socket: Duplex,
+    times: KeepaliveTimes | false,
+    clock: Clock,
+    owner: SessionOwner,
+    signal: AbortSignal,
+  ): Promise<Http2Session> {
+    return new Promise((resolve, reject) => {
+      const session = connectHttp2("http://etcd", {
+        createConnection: () => socket,
+        settings: { enablePush: false, initialWindowSize: streamWindowBytes },
+      });
+      const onSettings = (): void => {
+        release();
+        session.setLocalWindowSize(connectionWindowBytes);
+        resolve(new Http2Session(endpoint, session, times, clock, owner));
+      };
+      const fail = (reason: unknown): void => {
+        release();
+        session.on("error", () => undefined);
+        session.destroy();
+        reject(reason);
+      };
+      const onClose = (): void => fail(new Error("the server closed the connection before it said a word"));
+      const onAbort = (): void => fail(signal.reason);
+      const release = (): void => {
+        session.off("remoteSettings", onSettings);
+        session.off("error", fail);
+        session.off("close", onClose);
+        signal.removeEventListener("abort", onAbort);
+      };
+      session.on("remoteSettings", onSettings);
+      session.on("error", fail);
+      session.on("close", onClose);
+      signal.addEventListener("abort", onAbort, { once: true });
+      if (signal.aborted) onAbort();
+    });
+  }
+
+  /** Whether a request may be started. */
+  get open(): boolean {
+    return !(this.#ended || this.#session.closed || this.#session.destroyed);
+  }
+
+  /** Whether requests are under way. */
+  get busy(): boolean {
+    return this.#streams > 0;
+  }
+
+  /** The dealings of {@link Keepalive} with calls that wait for one answer. */
+  get keepalive(): Keepalive {
+    return this.#keepalive;
+  }
+
+  request(
+    headers: OutgoingHttpHeaders,
+    options: Omit<ClientSessionRequestOptions, "signal">,
+  ): ClientHttp2Stream {
+    if (!this.open) throw unsent("the connection ended before the request was sent");
+    const stream = this.#session.request({ ...headers, ":authority": this.#endpoint.authority }, options);
+    this.#streams++;
+    if (this.#streams === 1) this.#session.ref();
+    this.#keepalive.streams(this.#streams);
+    let answered = false;
+    stream.on("response", () => {
+      answered = true;
+      this.#keepalive.heard();
+    });
+    stream.on("error", () => undefined); // told to the caller by connect-node; here only so that none goes unheard
+    stream.on("close", () => {
+      this.#streams--;
+      this.#keepalive.streams(this.#streams);
+      if (this.#streams === 0) {
+        this.#session.unref();
+        if (this.#ended) this.destroy(undefined);
+      }
+      // A stream that ends with NO_ERROR and without an answer makes no other sound; its caller would wait on.
+      if (!answered && stream.rstCode === constants.NGHTTP2_NO_ERROR) {
+        stream.emit("error", new Error("the server ended the request without an answer"));
+      }
+    });
+    return stream;
+  }
+
+  /** Takes no more requests and ends when those under way have. */
+  drain(): void {
+    this.#end(new Error("the connection was drained"));
+  }
+
+  /** Ends at once, with every request on it. */
+  destroy(reason: unknown): void {
+    this.#end(reason);
+    this.#keepalive.stop();
+    this.#session.destroy(reason instanceof Error ? reason : undefined);
+  }
+
+  #end(reason: unknown): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    if (this.#streams === 0 || this.#session.destroyed) {
+      this.#keepalive.stop();
+      this.#session.destroy();
+    } else {
+      this.#session.close();
+    }
+    this.#owner.onEnd(reason);
+  }
+
+  #ping(onAnswer: () => void): void {
+    if (this.#session.destroyed) return;
+    this.#session.ping((error) => {
+      if (error === null) onAnswer();
+    });
+  }
+}
