@@ -43,9 +43,11 @@ export class EtcdCache {
 
   /** Calls `use` with an empty folder on the cache's own file system, and removes it afterwards. */
   async withTemporary(use) {
-    await mkdir(this.directory, { recursive: true });
-    await this.#removeStale();
-    const temporary = await mkdtemp(join(this.directory, ".tmp-"));
+    // One level deeper than versions are, so that nobody takes a half-made server for one of the cache's.
+    const parent = join(this.directory, ".tmp");
+    await mkdir(parent, { recursive: true });
+    await removeStale(parent);
+    const temporary = await mkdtemp(join(parent, "fetch-"));
     try {
       return await use(temporary);
     } finally {
@@ -100,15 +102,15 @@ export class EtcdCache {
     await chmod(temporary, 0o755);
     await rename(temporary, to);
   }
+}
 
-  /** Removes what a killed process left behind. */
-  async #removeStale() {
-    for (const name of await readdir(this.directory)) {
-      if (!name.startsWith(".tmp-")) continue;
-      const path = join(this.directory, name);
-      const found = await stat(path).catch(() => undefined);
-      if (found !== undefined && Date.now() - found.mtimeMs > staleMs)
-        await rm(path, { recursive: true, force: true });
+/** Removes what a killed process left behind. */
+async function removeStale(directory) {
+  for (const name of await readdir(directory)) {
+    const path = join(directory, name);
+    const found = await stat(path).catch(() => undefined);
+    if (found !== undefined && Date.now() - found.mtimeMs > staleMs) {
+      await rm(path, { recursive: true, force: true });
     }
   }
 }
