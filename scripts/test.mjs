@@ -25,7 +25,7 @@ const steps = {
   examples: { title: "Examples", run: (temporary) => tests("examples", temporary) },
   packages: { title: "Packages as they are published", run: () => script("check-packages.mjs") },
 };
-/** These are done even when only some steps are asked for, and then not counted. */
+/** These are done as well when only others are asked for: every step needs a build, and some need servers. */
 const groundwork = ["build", "etcd"];
 const needsServers = ["integration", "examples"];
 
