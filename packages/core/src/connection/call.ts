@@ -7,6 +7,9 @@ import { type Clock, sleep } from "./clock.js";
 import { idempotentKey, requireLeaderKey } from "./context.js";
 import { isRead } from "./retry.js";
 
+// The header grpc-timeout has room for eight digits (gRPC over HTTP/2, "Timeout"): a good day of milliseconds.
+const longestTimeoutMs = 99_999_999;
+
 /**
  * One call of the user's on its way, with all that its attempts share: time, abort, and what is known of a write. It
  * makes every error that the user sees.
@@ -50,10 +53,10 @@ export class Call implements Wait {
     this.#closed = connection.closed;
   }
 
-  /** Milliseconds left, at least 1; `undefined` when the call has no deadline. */
+  /** Whole milliseconds left, at least 1; `undefined` when the call has no deadline that a header could carry. */
   get leftMs(): number | undefined {
-    if (this.deadline === Number.POSITIVE_INFINITY) return undefined;
-    return Math.max(this.deadline - this.#clock.now(), 1);
+    const left = this.deadline - this.#clock.now();
+    return left > longestTimeoutMs ? undefined : Math.max(Math.ceil(left), 1);
   }
 
   /** Remembers a failure. A write that may have been applied stays so, whatever later attempts learn. */
