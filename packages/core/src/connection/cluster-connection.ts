@@ -34,7 +34,7 @@ export class ClusterConnection implements Connection {
   readonly #options: ResolvedOptions;
   readonly #events = new ConnectionEvents();
   readonly #balancer: Balancer;
-  readonly #pinned = new Map<string, { readonly balancer: Balancer; readonly transport: Transport }>();
+  readonly #pinned = new Map<string, Balancer>();
   readonly #pool: SubchannelPool;
   readonly #headers = new CallHeaders();
   readonly #tokens: Tokens;
@@ -64,6 +64,11 @@ export class ClusterConnection implements Connection {
     this.#scheduleAutoSync();
   }
 
+  /** Which side of the line between TLS and plaintext the connection is on; it never changes. */
+  get #tls(): boolean {
+    return this.#endpoints[0]?.tls ?? false;
+  }
+
   get signal(): AbortSignal {
     return this.#closing.signal;
   }
@@ -75,23 +80,14 @@ export class ClusterConnection implements Connection {
   }
 
   endpoint(url: string): Transport {
-    const tls = this.#endpoints[0]?.tls ?? false;
-    const endpoint = parseEndpoint(url, tls);
-    if (endpoint.tls !== tls) {
+    const endpoint = parseEndpoint(url, this.#tls);
+    if (endpoint.tls !== this.#tls) {
       throw new TypeError(
-        `endpoint ${endpoint.url}: the connection ${tls ? "uses" : "does not use"} TLS and cannot mix`,
+        `endpoint ${endpoint.url}: the connection ${this.#tls ? "uses" : "does not use"} TLS and cannot mix`,
       );
     }
     guardCredentials(this.#options, [endpoint]);
-    let pinned = this.#pinned.get(endpoint.url);
-    if (pinned === undefined) {
-      const balancer = new Balancer(this.#options.clock, "pick-first");
-      if (this.#closed !== undefined) balancer.close(this.#closed);
-      balancer.use(this.#pool.pin(endpoint));
-      pinned = { balancer, transport: this.#transportOver(balancer) };
-      this.#pinned.set(endpoint.url, pinned);
-    }
-    return pinned.transport;
+    return this.#transportOver(this.#balancerOf(endpoint));
   }
 
   endpoints(): readonly string[] {
@@ -99,7 +95,7 @@ export class ClusterConnection implements Connection {
   }
 
   setEndpoints(endpoints: string | readonly string[]): void {
-    this.#use(parseEndpoints(endpoints, this.#options.tls !== undefined));
+    this.#use(parseEndpoints(endpoints, this.#tls));
   }
 
   async sync(call?: CallOptions): Promise<void> {
@@ -115,7 +111,7 @@ export class ClusterConnection implements Connection {
       request,
       context,
     );
-    const endpoints = memberEndpoints(answer.message.members, this.#endpoints[0]?.tls ?? false);
+    const endpoints = memberEndpoints(answer.message.members, this.#tls);
     if (endpoints.length === 0) {
       throw new EtcdError("NO_ENDPOINTS", "the member list offers no endpoint that this connection may use");
     }
@@ -147,7 +143,7 @@ export class ClusterConnection implements Connection {
     this.#cancelAutoSync?.();
     this.#closing.abort(closed);
     this.#balancer.close(closed);
-    for (const { balancer } of this.#pinned.values()) balancer.close(closed);
+    for (const balancer of this.#pinned.values()) balancer.close(closed);
     this.#tokens.clear();
     await this.#pool.close();
     this.#events.close();
@@ -203,11 +199,9 @@ export class ClusterConnection implements Connection {
   }
 
   #uncheckedEndpoint(url: string): Transport {
-    const balancer = new Balancer(this.#options.clock, "pick-first");
-    balancer.use(this.#pool.pin(parseEndpoint(url, false)));
     return new Caller({
       options: this.#options,
-      balancer,
+      balancer: this.#balancerOf(parseEndpoint(url, this.#tls)),
       headers: this.#headers,
       tokens: this.#tokens,
       admission: () => undefined,
@@ -215,12 +209,23 @@ export class ClusterConnection implements Connection {
     });
   }
 
+  /** The one member to choose from for calls that are pinned to it. */
+  #balancerOf(endpoint: Endpoint): Balancer {
+    let balancer = this.#pinned.get(endpoint.url);
+    if (balancer === undefined) {
+      balancer = new Balancer(this.#options.clock, "pick-first");
+      if (this.#closed === undefined) balancer.use(this.#pool.pin(endpoint));
+      else balancer.close(this.#closed);
+      this.#pinned.set(endpoint.url, balancer);
+    }
+    return balancer;
+  }
+
   #use(endpoints: readonly Endpoint[]): void {
-    const tls = this.#endpoints[0]?.tls;
-    const other = endpoints.find((endpoint) => endpoint.tls !== tls);
+    const other = endpoints.find((endpoint) => endpoint.tls !== this.#tls);
     if (other !== undefined) {
       throw new TypeError(
-        `endpoint ${other.url}: the connection ${tls ? "uses" : "does not use"} TLS and cannot change`,
+        `endpoint ${other.url}: the connection ${this.#tls ? "uses" : "does not use"} TLS and cannot change`,
       );
     }
     guardCredentials(this.#options, endpoints);
@@ -234,7 +239,7 @@ export class ClusterConnection implements Connection {
 
   #onSubchannel(subchannel: Subchannel): void {
     this.#balancer.changed();
-    this.#pinned.get(subchannel.endpoint.url)?.balancer.changed();
+    this.#pinned.get(subchannel.endpoint.url)?.changed();
   }
 
   #follow(signal: AbortSignal | undefined): () => void {

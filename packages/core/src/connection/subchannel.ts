@@ -115,11 +115,6 @@ export class Subchannel {
     if (this.#calls === 0) void this.close();
   }
 
-  /** The endpoint is on the list again before its last call ended. */
-  stay(): void {
-    this.#leaving = false;
-  }
-
   close(): Promise<void> {
     if (this.#closed) return Promise.resolve();
     this.#closed = true;
