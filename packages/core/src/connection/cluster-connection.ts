@@ -149,7 +149,7 @@ export class ClusterConnection implements Connection {
     this.#events.close();
   }
 
-  #emit = (event: ConnectionEvent): void => this.#events.emit(event);
+  readonly #emit = (event: ConnectionEvent): void => this.#events.emit(event);
 
   #transportOver(balancer: Balancer): Transport {
     return intercepted(this.#callerOver(balancer), this.#options.interceptors);
