@@ -153,7 +153,7 @@ export class Balancer {
     });
     return new EtcdError(code, `${summary}: ${errors.map((error) => error.message).join("; ")}`, {
       endpoint: urls.length === 1 ? urls[0] : undefined,
-      cause: errors.length === 1 ? errors[0] : new AggregateError(errors),
+      cause: errors.length === 1 ? errors[0] : new AggregateError(errors, summary),
     });
   }
 }
