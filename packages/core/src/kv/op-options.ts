@@ -1,6 +1,14 @@
 import type { CallOptions } from "../call-options.js";
 import { checkId, checkPositiveInteger, checkRevision } from "../integers.js";
-import { type Check, callChecks, checkFlag, checkOneOf, checkOptions, optionTable } from "../options.js";
+import {
+  type Check,
+  callChecks,
+  checkFlag,
+  checkOneOf,
+  checkOptions,
+  type OptionTable,
+  optionTable,
+} from "../options.js";
 import type { SortBy } from "./op.js";
 
 /** By what the one first or last key of a range is chosen. */
@@ -132,15 +140,17 @@ const scanChecks: Record<keyof ScanOptions, Check> = {
 };
 
 /** Tables of the op constructors, which take what concerns the op. */
-export const opTables = {
+export const opTables: Readonly<Record<"range" | "put" | "delete" | "compact", OptionTable>> = {
   range: optionTable("op.range", rangeChecks),
   put: optionTable("op.put", putChecks),
   delete: optionTable("op.delete", deleteChecks),
   compact: optionTable("op.compact", compactChecks),
-} as const;
+};
 
 /** Tables of the methods of a `Kv`, which take what concerns the call as well. */
-export const methodTables = {
+export const methodTables: Readonly<
+  Record<"execute" | "get" | "range" | "put" | "delete" | "txn" | "compact" | "scan", OptionTable>
+> = {
   execute: optionTable("execute", callChecks),
   get: optionTable("get", { ...getChecks, ...callChecks }),
   range: optionTable("range", { ...rangeChecks, ...callChecks }),
@@ -149,4 +159,4 @@ export const methodTables = {
   txn: optionTable("txn", callChecks),
   compact: optionTable("compact", { ...compactChecks, ...callChecks }),
   scan: optionTable("scan", scanChecks),
-} as const;
+};
