@@ -1,1 +1,1 @@
-export {};
+export { createKv } from "./create-kv.js";

@@ -1,0 +1,77 @@
+import type { DescMessage, DescMethodUnary, MessageInitShape } from "@bufbuild/protobuf";
+import type { UnaryResponse } from "@connectrpc/connect";
+import {
+  type CallOptions,
+  type Connection,
+  callContext,
+  type Kv,
+  kvFrom,
+  type Op,
+  type RangeOp,
+  type RangeResult,
+  type ResultOf,
+} from "@etcdkit/core";
+import { KV } from "@etcdkit/core/protocol";
+import { decodeCompact, decodeDelete, decodePut, decodeRange, decodeTxn } from "./decode.js";
+import { encodeCompact, encodeDelete, encodePut, encodeRange, encodeTxn } from "./encode.js";
+import { checkStreamed, streamRange } from "./stream-range.js";
+
+/**
+ * The key-value service of etcd over a connection. It holds nothing of its own: closing the connection is all there is
+ * to close.
+ *
+ * @param connection - What `connect` returned, or anything with a transport that rejects as a connection's does.
+ */
+export function createKv(connection: Pick<Connection, "transport">): Kv {
+  const { transport } = connection;
+
+  async function send<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    request: MessageInitShape<I>,
+    call: CallOptions | undefined,
+    timeoutMs: number | undefined = call?.timeoutMs,
+  ): Promise<UnaryResponse<I, O>["message"]> {
+    const answer = await transport.unary(
+      method,
+      call?.signal,
+      timeoutMs,
+      call?.headers,
+      request,
+      callContext(call),
+    );
+    return answer.message;
+  }
+
+  async function carryOut(op: Op, call: CallOptions | undefined): Promise<ResultOf<Op>> {
+    switch (op.type) {
+      case "range":
+        return decodeRange(await send(KV.method.range, encodeRange(op), call));
+      case "put":
+        return decodePut(await send(KV.method.put, encodePut(op), call));
+      case "delete":
+        return decodeDelete(await send(KV.method.deleteRange, encodeDelete(op), call));
+      case "txn":
+        return decodeTxn(op, await send(KV.method.txn, encodeTxn(op), call));
+      case "compact":
+        return decodeCompact(
+          await send(KV.method.compact, encodeCompact(op), call, compactTimeout(op.physical, call)),
+        );
+      default:
+        throw new TypeError("op must be a range, put, delete, txn or compact op");
+    }
+  }
+
+  return kvFrom({
+    // Each op gets the answer of its own kind; the compiler cannot follow that through the type parameter.
+    execute: <O extends Op>(op: O, call?: CallOptions) => carryOut(op, call) as Promise<ResultOf<O>>,
+    stream(op: RangeOp, call?: CallOptions): AsyncIterable<RangeResult> {
+      checkStreamed(op);
+      return streamRange(transport, op, call);
+    },
+  });
+}
+
+/** Freeing storage takes as long as it takes. */
+function compactTimeout(physical: boolean | undefined, call: CallOptions | undefined): number | undefined {
+  return call?.timeoutMs ?? (physical === true ? Number.POSITIVE_INFINITY : undefined);
+}

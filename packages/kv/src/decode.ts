@@ -1,0 +1,88 @@
+import {
+  type BranchOp,
+  type CompactResult,
+  type DeleteResult,
+  EtcdError,
+  type PutResult,
+  type RangeResult,
+  type ResponseHeader,
+  type TxnOp,
+  type TxnResult,
+} from "@etcdkit/core";
+import type {
+  CompactionResponse,
+  DeleteRangeResponse,
+  PutResponse,
+  RangeResponse,
+  ResponseOp,
+  TxnResponse,
+} from "@etcdkit/core/protocol";
+
+/** The answer to a range; an absent one, as a stream may send, is an empty one. */
+export function decodeRange(message: RangeResponse | undefined): RangeResult {
+  if (message === undefined) return { header: zeroHeader(), kvs: [], more: false, count: 0 };
+  const { header = zeroHeader(), kvs, more, count } = message;
+  return { header, kvs, more, count: toCount(count, "count") };
+}
+
+/** The answer to a put. */
+export function decodePut({ header = zeroHeader(), prevKv }: PutResponse): PutResult {
+  return prevKv === undefined ? { header } : { header, prevKv };
+}
+
+/** The answer to a deletion. */
+export function decodeDelete({ header = zeroHeader(), deleted, prevKvs }: DeleteRangeResponse): DeleteResult {
+  return { header, deleted: toCount(deleted, "deleted"), prevKvs };
+}
+
+/** The answer to a compaction. */
+export function decodeCompact({ header = zeroHeader() }: CompactionResponse): CompactResult {
+  return { header };
+}
+
+/**
+ * The answer to a transaction. What the types promise is checked: one answer to each operation, of its kind.
+ *
+ * @throws `EtcdError` `PROTOCOL` when the server breaks the promise. Its outcome is unknown; most likely it was applied.
+ */
+export function decodeTxn(op: TxnOp, message: TxnResponse): TxnResult {
+  const { header = zeroHeader(), succeeded, responses } = message;
+  const asked = succeeded ? op.success : op.failure;
+  if (responses.length !== asked.length) {
+    throw broken(`the server answered ${responses.length} of ${asked.length} operations of a transaction`);
+  }
+  const decoded = responses.map((response, i) => decodeBranch(asked[i], response));
+  return { header, succeeded, responses: decoded };
+}
+
+function decodeBranch(
+  op: BranchOp | undefined,
+  { response }: ResponseOp,
+): RangeResult | PutResult | DeleteResult | TxnResult {
+  if (op?.type === "range" && response.case === "responseRange") return decodeRange(response.value);
+  if (op?.type === "put" && response.case === "responsePut") return decodePut(response.value);
+  if (op?.type === "delete" && response.case === "responseDeleteRange") return decodeDelete(response.value);
+  if (op?.type === "txn" && response.case === "responseTxn") return decodeTxn(op, response.value);
+  throw broken(`the server answered a ${op?.type} in a transaction with ${response.case ?? "nothing"}`);
+}
+
+/** A header that a server did not send. */
+function zeroHeader(): ResponseHeader {
+  return {
+    $typeName: "etcdserverpb.ResponseHeader",
+    clusterId: 0n,
+    memberId: 0n,
+    revision: 0n,
+    raftTerm: 0n,
+  };
+}
+
+function toCount(value: bigint, name: string): number {
+  const count = Number(value);
+  if (!Number.isSafeInteger(count) || count < 0) throw broken(`the server sent an impossible ${name}`);
+  return count;
+}
+
+function broken(what: string): EtcdError {
+  return new EtcdError("PROTOCOL", what, { outcome: "unknown" });
+}

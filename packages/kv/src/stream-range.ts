@@ -1,0 +1,90 @@
+import {
+  type CallOptions,
+  type Connection,
+  callContext,
+  EtcdError,
+  type RangeOp,
+  type RangeResult,
+} from "@etcdkit/core";
+import { KV, type RangeRequest, type RangeStreamResponse } from "@etcdkit/core/protocol";
+import { decodeRange } from "./decode.js";
+import { encodeRange } from "./encode.js";
+
+const defaultChunkTimeoutMs = 10_000;
+
+/**
+ * Reads a range as a stream of chunks (etcd 3.7). The request ends when the loop is left, when the caller aborts and when
+ * one chunk takes longer than `call.timeoutMs`; the time that the consumer takes does not count.
+ */
+export async function* streamRange(
+  transport: Connection["transport"],
+  op: RangeOp,
+  call: CallOptions | undefined,
+): AsyncGenerator<RangeResult, void, undefined> {
+  const { signal, timeoutMs = defaultChunkTimeoutMs } = call ?? {};
+  signal?.throwIfAborted();
+  // One controller a stream: it ends the request for each of the three reasons, and the reason is what rejects.
+  const controller = new AbortController();
+  const onAbort = (): void => controller.abort(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  const wait = chunkTimer(controller, timeoutMs);
+  let chunks: AsyncIterator<RangeStreamResponse> | undefined;
+  try {
+    const open = transport.stream(
+      KV.method.rangeStream,
+      controller.signal,
+      undefined,
+      call?.headers,
+      only(encodeRange(op)),
+      callContext(call),
+    );
+    const { message } = await wait(open);
+    chunks = message[Symbol.asyncIterator]();
+    for (let next = await wait(chunks.next()); next.done !== true; next = await wait(chunks.next())) {
+      yield decodeRange(next.value.rangeResponse);
+    }
+  } catch (error) {
+    throw controller.signal.aborted ? controller.signal.reason : error;
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+    controller.abort();
+    // The transport keeps count of its streams. Whatever it says to this one's end, there is nobody left to tell.
+    await chunks?.return?.().catch(() => undefined);
+  }
+}
+
+/** Refuses what etcd cannot stream, before it is sent: it would answer in an arbitrary order or not at all. */
+export function checkStreamed(op: RangeOp): void {
+  if (op.type !== "range") throw new TypeError("op must be a range op");
+  const { sort, minModRevision, maxModRevision, minCreateRevision, maxCreateRevision } = op;
+  if (sort !== undefined) throw new TypeError("sort cannot be streamed");
+  if ((minModRevision ?? maxModRevision ?? minCreateRevision ?? maxCreateRevision) !== undefined) {
+    throw new TypeError("revision bounds cannot be streamed");
+  }
+}
+
+async function* only(request: RangeRequest): AsyncGenerator<RangeRequest, void, undefined> {
+  yield request;
+}
+
+/** Makes a function that waits for a promise, and aborts `controller` with `DEADLINE` when that takes too long. */
+function chunkTimer(controller: AbortController, timeoutMs: number): <T>(pending: Promise<T>) => Promise<T> {
+  return async (pending) => {
+    let waiting = true;
+    const giveUp = (): void => {
+      const error = new EtcdError("DEADLINE", `no part of the answer arrived within ${timeoutMs} ms`);
+      if (waiting) controller.abort(error);
+    };
+    // After a stall of the process, Node runs timers before it reads sockets: the chunk may be there already.
+    const timer = timeoutMs <= longestDelayMs ? setTimeout(() => setImmediate(giveUp), timeoutMs) : undefined;
+    try {
+      return await pending;
+    } finally {
+      waiting = false;
+      clearTimeout(timer);
+    }
+  };
+}
+
+// Node fires longer timers at once; a wait of 24 days is one without limit.
+const longestDelayMs = 2 ** 31 - 1;
