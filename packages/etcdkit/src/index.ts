@@ -1,1 +1,8 @@
-export {};
+/**
+ * The whole etcdkit family in one import.
+ *
+ * @packageDocumentation
+ */
+export * from "@etcdkit/core";
+export * from "@etcdkit/kv";
+export { createEtcd, type Etcd } from "./create-etcd.js";

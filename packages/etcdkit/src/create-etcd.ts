@@ -1,0 +1,29 @@
+import { type Connection, type ConnectOptions, connect, type Kv } from "@etcdkit/core";
+import { createKv } from "@etcdkit/kv";
+
+/** The services of an etcd cluster over one connection. */
+export interface Etcd extends AsyncDisposable {
+  readonly kv: Kv;
+  /** What the services share; also the way to services without a package, by `createClient(…, connection.transport)`. */
+  readonly connection: Connection;
+  /** Closes the connection: calls under way and later ones reject with `CLOSED`. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Connects to a cluster and makes all services on that connection. Returns at once: the first call dials.
+ *
+ * ```ts
+ * const etcd = createEtcd({ endpoints: "http://127.0.0.1:2379" });
+ * await etcd.kv.put("greeting", "hello");
+ * await etcd.close();
+ * ```
+ *
+ * @param options - Those of `connect`.
+ * @throws `TypeError` or `RangeError` that names the option that cannot be used.
+ */
+export function createEtcd(options: ConnectOptions): Etcd {
+  const connection = connect(options);
+  const close = (): Promise<void> => connection.close();
+  return { kv: createKv(connection), connection, close, [Symbol.asyncDispose]: close };
+}
