@@ -12,12 +12,12 @@ import { checkOptions, type EtcdOptions } from "./etcd-options.js";
 import { freePorts } from "./free-ports.js";
 import { type GrpcTransport, openGrpcTransport } from "./grpc-transport.js";
 import {
-  type Listening,
   type MemberAddresses,
   memberAddresses,
   memberArguments,
   serverEnvironment,
 } from "./member-arguments.js";
+import { createPeerNetwork } from "./peer-network.js";
 import { startWatchdog } from "./watchdog.js";
 
 /** Real etcd servers on this machine, in a temporary folder and on free ports. */
@@ -36,6 +36,13 @@ export interface EtcdCluster extends AsyncDisposable {
   openAdmin(): Promise<GrpcTransport>;
   /** Adds a member to the cluster and waits until it serves. A learner has no vote until it is promoted. */
   addMember(options?: { readonly learner?: boolean | undefined }): Promise<EtcdMember>;
+  /**
+   * Cuts the network between members of different sides; members that are on no side form one together. Clients reach
+   * all of them as before. Needs `partitionable`.
+   */
+  partition(...sides: readonly (readonly EtcdMember[])[]): void;
+  /** Ends {@link EtcdCluster.partition}. The members find each other within a second or so. */
+  heal(): void;
   /** Stops all members, then starts them again on their data. */
   restart(): Promise<void>;
   /** Kills the servers and removes what they wrote, except a given `dataDirectory`. Idempotent. */
@@ -54,16 +61,18 @@ const startAttempts = 5;
  */
 export async function startEtcd(options: EtcdOptions = {}): Promise<EtcdCluster> {
   checkOptions(options);
-  const { members: count = 1, listen = "ipv4", args = [], env = {}, startTimeoutMs = 30_000 } = options;
+  const { members: count = 1, args = [], env = {}, startTimeoutMs = 30_000 } = options;
   const binary = await findEtcdBinary(options.version);
   // The real path, since a unix socket's may be at most some hundred bytes and is compared by some tests.
   const root = await realpath(await mkdtemp(join(tmpdir(), "etcdkit-")));
   const watchdog = startWatchdog(root);
   const members: ManagedMember[] = [];
+  const network = options.partitionable ? createPeerNetwork() : undefined;
   let closing: Promise<void> | undefined;
 
   async function end(): Promise<void> {
     await endMembers(members);
+    await network?.close();
     await watchdog.close();
   }
 
@@ -103,7 +112,7 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<EtcdCluster>
           ...addresses,
           program: binary.path,
           args: [...own, ...(access?.args ?? []), ...args],
-          env: { ...serverEnvironment(), ...env },
+          env: { ...serverEnvironment(), ...(await network?.environmentOf(name)), ...env },
           directory,
           dataDirectory,
           logFile: join(directory, "etcd.log"),
@@ -137,7 +146,7 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<EtcdCluster>
 
       async addMember({ learner = false } = {}) {
         const name = `m${members.length + 1}`;
-        const [addresses] = await chooseAddresses(root, [name], listen, tls !== undefined);
+        const [addresses] = await chooseAddresses(root, [name], options, tls !== undefined);
         if (addresses === undefined) throw new Error("no address for the new member");
         await announce(cluster, addresses.peerUrl, learner, startTimeoutMs);
         const added = await plan(addresses, [...members, addresses], false);
@@ -145,6 +154,14 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<EtcdCluster>
         await added.launch();
         await added.waitUntilServing();
         return added;
+      },
+
+      partition(...sides) {
+        if (network === undefined) throw new Error("start the cluster with `partitionable: true`");
+        network.partition(sides.map((side) => side.map(({ name }) => name)));
+      },
+      heal() {
+        network?.heal();
       },
 
       async restart() {
@@ -158,7 +175,7 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<EtcdCluster>
 
     const names = Array.from({ length: count }, (_, index) => `m${index + 1}`);
     for (let attempt = 1; ; attempt++) {
-      const peers = await chooseAddresses(root, names, listen, tls !== undefined);
+      const peers = await chooseAddresses(root, names, options, tls !== undefined);
       members.push(...(await Promise.all(peers.map((addresses) => plan(addresses, peers, true)))));
       try {
         await serve(members);
@@ -186,7 +203,7 @@ type Peer = Pick<MemberAddresses, "name" | "peerUrl">;
 async function chooseAddresses(
   root: string,
   names: readonly string[],
-  listen: Listening,
+  { listen = "ipv4", partitionable = false }: EtcdOptions,
   secure: boolean,
 ): Promise<readonly MemberAddresses[]> {
   const peerPorts = await freePorts(names.length);
@@ -200,6 +217,7 @@ async function chooseAddresses(
       directory: join(root, name),
       clientPort: clientPorts[index] ?? index + 1,
       peerPort: peerPorts[index] ?? 0,
+      partitionable,
     }),
   );
 }

@@ -18,6 +18,8 @@ export interface EtcdOptions {
   readonly tokenTtlSeconds?: number | undefined;
   /** How clients reach the members. Default `ipv4`, on the loopback address as `ipv6`. */
   readonly listen?: Listening | undefined;
+  /** Let the network between the members be cut: `partition()` and `heal()` of the cluster. Default `false`. */
+  readonly partitionable?: boolean | undefined;
   /** Further arguments of the server program; they win over those given here. */
   readonly args?: readonly string[] | undefined;
   /** Further environment variables. Of this process's own, those that begin with `ETCD_` are kept from the servers. */

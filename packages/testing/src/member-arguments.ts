@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { CertificateFiles, ClusterTls } from "./cluster-tls.js";
+import { proxiedPeerUrl } from "./peer-network.js";
 
 /** How clients reach a member. */
 export type Listening = "ipv4" | "ipv6" | "unix";
@@ -8,7 +9,10 @@ export type Listening = "ipv4" | "ipv6" | "unix";
 export interface MemberAddresses {
   readonly name: string;
   readonly endpoint: string;
+  /** Where other members are told to reach it. */
   readonly peerUrl: string;
+  /** Where it listens for them. Differs from `peerUrl` in a cluster that can be partitioned. */
+  readonly peerListenUrl: string;
   /** What the server is told to listen on. Differs from `endpoint` for a unix socket. */
   readonly clientUrl: string;
 }
@@ -25,21 +29,24 @@ export function memberAddresses(options: {
   readonly directory: string;
   readonly clientPort: number;
   readonly peerPort: number;
+  readonly partitionable: boolean;
 }): MemberAddresses {
   const { name, listen, secure, directory, clientPort } = options;
-  const peerUrl = `http://127.0.0.1:${options.peerPort}`;
+  const peerListenUrl = `http://127.0.0.1:${options.peerPort}`;
+  const peerUrl = options.partitionable ? proxiedPeerUrl(name, peerListenUrl) : peerListenUrl;
   if (listen === "unix") {
     const [scheme, socket] = [secure ? "unixs" : "unix", `localhost:${clientPort}`];
     return {
       name,
       peerUrl,
+      peerListenUrl,
       endpoint: `${scheme}://${join(directory, socket)}`,
       clientUrl: `${scheme}://${socket}`,
     };
   }
   const host = listen === "ipv6" ? "[::1]" : "127.0.0.1";
   const endpoint = `${secure ? "https" : "http"}://${host}:${clientPort}`;
-  return { name, peerUrl, endpoint, clientUrl: endpoint };
+  return { name, peerUrl, peerListenUrl, endpoint, clientUrl: endpoint };
 }
 
 /** The arguments of the server program. */
@@ -47,6 +54,7 @@ export function memberArguments(member: {
   readonly name: string;
   readonly clientUrl: string;
   readonly peerUrl: string;
+  readonly peerListenUrl: string;
   readonly dataDirectory: string;
   /** All members, with this one. */
   readonly peers: readonly { readonly name: string; readonly peerUrl: string }[];
@@ -61,7 +69,7 @@ export function memberArguments(member: {
   return [
     ...["--name", name, "--data-dir", member.dataDirectory],
     ...["--listen-client-urls", clientUrl, "--advertise-client-urls", clientUrl],
-    ...["--listen-peer-urls", peerUrl, "--initial-advertise-peer-urls", peerUrl],
+    ...["--listen-peer-urls", member.peerListenUrl, "--initial-advertise-peer-urls", peerUrl],
     ...["--initial-cluster", member.peers.map((peer) => `${peer.name}=${peer.peerUrl}`).join(",")],
     ...["--initial-cluster-state", member.isNew ? "new" : "existing"],
     ...["--initial-cluster-token", member.token],
