@@ -59,9 +59,26 @@ function statusOf(reason: unknown): Status | undefined {
   const { rawMessage, code } = reason;
   if (typeof rawMessage !== "string" || typeof code !== "number") return undefined;
   const metadata = "metadata" in reason ? reason.metadata : undefined;
-  const fromServer = metadata instanceof Headers && metadata.has("grpc-status");
-  return { grpcCode: grpcStatusName(code), text: rawMessage, fromServer };
+  const grpcCode = grpcStatusName(code);
+  const fromServer =
+    (metadata instanceof Headers && metadata.has("grpc-status")) ||
+    (serverOnly.has(grpcCode) && !ofTransport.test(rawMessage));
+  return { grpcCode, text: rawMessage, fromServer };
 }
+
+// Transports that are not gRPC's (Connect's in-memory one) hand on no trailers. These codes nobody but a server makes,
+// unless a transport says with them what it found of HTTP.
+const serverOnly: ReadonlySet<GrpcStatus> = new Set([
+  "NOT_FOUND",
+  "ALREADY_EXISTS",
+  "PERMISSION_DENIED",
+  "FAILED_PRECONDITION",
+  "OUT_OF_RANGE",
+  "UNIMPLEMENTED",
+  "DATA_LOSS",
+  "UNAUTHENTICATED",
+]);
+const ofTransport = /^(?:HTTP \d+$|protocol error|http\/2 stream closed|unsupported content type)/;
 
 /** A status that the server sent with a text that is not etcd's: from the gRPC library below it, or from a proxy. */
 function classifyStatus(grpcCode: GrpcStatus, text: string): [EtcdErrorCode, Outcome] {

@@ -1,0 +1,24 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { Disposition } from "../src/transport/disposition.js";
+
+/** A status that a server sent, as connect-node's gRPC transport rejects with it. */
+export function status(text: string, code: Code = Code.Unknown): ConnectError {
+  return new ConnectError(text, code, { "grpc-status": String(code) });
+}
+
+/** An error of Node's network. */
+export function errno(code: string, message = `read ${code}`): Error {
+  return Object.assign(new Error(message), { code });
+}
+
+/** A request whose link was reset before an answer came. */
+export function reset(): ConnectError {
+  const error = new ConnectError("read ECONNRESET", Code.Aborted);
+  error.cause = errno("ECONNRESET");
+  return error;
+}
+
+/** A request of which a transport knows that the server did not look at it. */
+export function unprocessed(disposition: Disposition): ConnectError {
+  return Object.assign(new ConnectError(`not looked at: ${disposition}`, Code.Unavailable), { disposition });
+}
