@@ -18,6 +18,16 @@ describe("toBytes", () => {
     expect(toBytes("é\u{1f600}", "key")).toEqual(Uint8Array.of(0xc3, 0xa9, 0xf0, 0x9f, 0x98, 0x80));
   });
 
+  it.each([63, 64, 65])(
+    "encodes %i units as the platform does, wherever the last of them needs more than a byte",
+    (length) => {
+      for (const last of ["~", "\x7f", "\x80", "é", "\uffee", "\u{1f600}"]) {
+        const text = "a".repeat(length - last.length) + last;
+        expect(toBytes(text, "key")).toEqual(new TextEncoder().encode(text));
+      }
+    },
+  );
+
   it("copies bytes, so that the original may change", () => {
     const original = Uint8Array.of(1, 2, 3);
     const copy = toBytes(original, "key");

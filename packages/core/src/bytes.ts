@@ -30,13 +30,27 @@ export function isBytesLike(value: unknown): value is BytesLike {
  * usual replacement character would turn different strings into the same key.
  */
 export function toBytes(value: BytesLike, name: string): Uint8Array {
-  if (typeof value === "string") {
-    if (loneSurrogate.test(value))
-      throw new TypeError(`${name} has a lone surrogate, which UTF-8 cannot encode`);
-    return encoder.encode(value);
-  }
+  if (typeof value === "string") return shortAscii(value) ?? encodeText(value, name);
   if (!isBytes(value)) throw new TypeError(`${name} must be a string or a Uint8Array`);
   return new Uint8Array(value);
+}
+
+/** Most keys. V8 keeps arrays of up to 64 bytes on its own heap, where they cost a tenth of what the encoder takes. */
+function shortAscii(text: string): Uint8Array | undefined {
+  if (text.length > 64) return undefined;
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit > 0x7f) return undefined;
+    bytes[i] = unit;
+  }
+  return bytes;
+}
+
+function encodeText(text: string, name: string): Uint8Array {
+  if (loneSurrogate.test(text))
+    throw new TypeError(`${name} has a lone surrogate, which UTF-8 cannot encode`);
+  return encoder.encode(text);
 }
 
 /**
@@ -63,7 +77,7 @@ export function json(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // biome-ignore lint/style/useErrorCause: the parser's own message quotes the text, and values stay out of errors.
+    // Without the cause: the parser quotes the text in its message, and values stay out of errors.
     throw new SyntaxError("bytes are not valid JSON");
   }
 }

@@ -144,6 +144,7 @@ describe("kvFrom", () => {
     const chunks: unknown[] = [];
     for await (const chunk of stream?.(op.range("a")) ?? []) chunks.push(chunk);
     expect(chunks).toEqual([executor.chunk]);
+    expect(() => stream?.(op.range("a"), { limit: 1 } as never)).toThrow('unknown option "limit" of stream');
   });
 
   it("gives transactions answers typed per operation", () => {

@@ -13,7 +13,7 @@ import type {
   PutOptions,
   RangeOptions,
 } from "./kv.js";
-import type { BranchOp, Op, TxnParts } from "./op.js";
+import type { BranchOp, Op, RangeOp, TxnParts } from "./op.js";
 import { type KeepValueOptions, methodTables, type ScanOptions } from "./op-options.js";
 import type { CompactResult, DeleteResult, PutResult, RangeResult, ResultOf, TxnResult } from "./results.js";
 import { scanPages } from "./scan.js";
@@ -72,10 +72,15 @@ export function kvFrom(executor: KvExecutor): Kv {
     return await executor.execute(buildCompact(revision, options), callOf(options));
   }
 
-  const stream = executor.stream?.bind(executor);
+  const open = executor.stream?.bind(executor);
   return {
     execute,
-    ...(stream !== undefined && { stream }),
+    ...(open !== undefined && {
+      stream(op: RangeOp, call?: CallOptions): AsyncIterable<RangeResult> {
+        checkOptions(methodTables.stream, call);
+        return open(op, call);
+      },
+    }),
     get,
     range,
     scan,

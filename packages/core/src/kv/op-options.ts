@@ -149,9 +149,10 @@ export const opTables: Readonly<Record<"range" | "put" | "delete" | "compact", O
 
 /** Tables of the methods of a `Kv`, which take what concerns the call as well. */
 export const methodTables: Readonly<
-  Record<"execute" | "get" | "range" | "put" | "delete" | "txn" | "compact" | "scan", OptionTable>
+  Record<"execute" | "stream" | "get" | "range" | "put" | "delete" | "txn" | "compact" | "scan", OptionTable>
 > = {
   execute: optionTable("execute", callChecks),
+  stream: optionTable("stream", callChecks),
   get: optionTable("get", { ...getChecks, ...callChecks }),
   range: optionTable("range", { ...rangeChecks, ...callChecks }),
   put: optionTable("put", { ...putChecks, ...callChecks }),

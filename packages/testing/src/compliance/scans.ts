@@ -154,7 +154,7 @@ export function describeScans(setup: KvSetup, compaction: boolean): void {
     );
 
     it(
-      "refuses orders and bounds, which no server can stream",
+      "refuses orders and bounds, which no server can stream, and unknown options",
       on(setup, async ({ kv, prefix }) => {
         for (const options of [
           { sort: { by: "value" } },
@@ -163,6 +163,7 @@ export function describeScans(setup: KvSetup, compaction: boolean): void {
         ] as const) {
           expect(() => kv.stream?.(op.range(prefix(), options)) ?? refuse()).toThrow(TypeError);
         }
+        expect(() => kv.stream?.(op.range(prefix()), { timeout: 5 } as never) ?? refuse()).toThrow(TypeError);
       }),
     );
   });
