@@ -56,7 +56,7 @@ export class Caller implements Transport {
     context?: ContextValues,
   ): Promise<UnaryResponse<I, O>> {
     const { headers, options, tokens } = this.#setup;
-    const call = this.#call(method, { signal, timeoutMs: timeoutMs ?? options.callTimeoutMs, context });
+    const call = this.#call(method, { signal, timeoutMs: lifetime(timeoutMs, options.callTimeoutMs), context });
     let previous: Subchannel | undefined;
     while (true) {
       const target = this.#pick(call, previous) ?? (await this.#waitToSend(call, previous));
@@ -89,7 +89,7 @@ export class Caller implements Transport {
     context?: ContextValues,
   ): Promise<StreamResponse<I, O>> {
     const { headers, tokens } = this.#setup;
-    const call = this.#call(method, { signal, timeoutMs: timeoutMs ?? Number.POSITIVE_INFINITY, context });
+    const call = this.#call(method, { signal, timeoutMs: lifetime(timeoutMs, Number.POSITIVE_INFINITY), context });
     const stream = new RepeatableStream(method, call, input, {
       acquire: async (previous) => {
         const target = this.#pick(call, previous) ?? (await this.#waitToSend(call, previous));
@@ -185,4 +185,10 @@ export class Caller implements Transport {
     const quorum = Math.floor(endpoints / 2) + 1;
     if (call.attempts % quorum === 0) await call.pause(pauseMs(this.#backOff, call.attempts / quorum));
   }
+}
+
+/** Connect's way to ask for no deadline is one that is not positive. */
+function lifetime(timeoutMs: number | undefined, byDefault: number): number {
+  if (timeoutMs === undefined) return byDefault;
+  return timeoutMs > 0 ? timeoutMs : Number.POSITIVE_INFINITY;
 }
