@@ -63,6 +63,23 @@ describe("a status of the server that is not etcd's own", () => {
   });
 });
 
+describe("a status of etcd's own", () => {
+  // txn_range_consistency_test.go:TestTxnRangeRequestConsistency
+  it.each([
+    ["etcdserver: mvcc: required revision has been compacted", "COMPACTED"],
+    ["etcdserver: mvcc: required revision is a future revision", "FUTURE_REV"],
+  ])(
+    "about the revision of a read leaves a transaction unknown: members before 3.7 may have applied it (%s)",
+    (text, code) => {
+      const refused = status(text, Code.OutOfRange);
+      const txn = { method: "Txn", endpoint, writes: true };
+      expect(fromTransport(refused, txn)).toMatchObject({ code, outcome: "unknown" });
+      const compact = { method: "Compact", endpoint, writes: true };
+      expect(fromTransport(refused, compact)).toMatchObject({ code, outcome: "not-applied" });
+    },
+  );
+});
+
 describe("a failure on this side of the wire", () => {
   it("is UNAVAILABLE for a link that broke, and the write is unknown", () => {
     const error = fromTransport(reset(), put);
@@ -132,7 +149,9 @@ describe("a failure on this side of the wire", () => {
   ])("is for good when TLS failed: %s", (code) => {
     expect(classifyLink(errno(code))).toBe("TLS");
     expect(classifyLink(new Error("dial failed", { cause: errno(code) }))).toBe("TLS");
-    expect(classifyLink(new AggregateError([errno("ECONNREFUSED"), errno(code)]))).toBe("TLS");
+    expect(classifyLink(new AggregateError([errno("ECONNREFUSED"), errno(code)], "both addresses"))).toBe(
+      "TLS",
+    );
   });
 
   it("is for good when the other side does not speak HTTP/2", () => {
@@ -179,10 +198,11 @@ describe("the text of an error", () => {
   });
 
   it("tells what every address of a host said", () => {
-    expect(textOf(new AggregateError([new Error("a refused"), new Error("b timed out")]))).toBe(
-      "a refused; b timed out",
-    );
-    expect(textOf(new TypeError(""))).toBe("TypeError");
+    // As Node makes them when every address of a host failed.
+    const both = new AggregateError([new Error("a refused"), new Error("b timed out")], "x");
+    both.message = "";
+    expect(textOf(both)).toBe("a refused; b timed out");
+    expect(textOf(Object.assign(new TypeError("x"), { message: "" }))).toBe("TypeError");
     expect(textOf("plain")).toBe("plain");
   });
 });

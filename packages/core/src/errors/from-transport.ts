@@ -3,7 +3,7 @@ import { dispositionOf } from "../transport/disposition.js";
 import { EtcdError, type EtcdErrorCode, isEtcdError } from "./etcd-error.js";
 import { type GrpcStatus, grpcStatusName } from "./grpc-status.js";
 import type { Outcome } from "./outcome.js";
-import { findServerError } from "./server-errors.js";
+import { findServerError, type ServerError } from "./server-errors.js";
 
 /** What failed. */
 export interface FailedCall {
@@ -30,7 +30,7 @@ export function fromTransport(reason: unknown, call: FailedCall): EtcdError {
     return failure(classifyLink(reason), textOf(reason), call, outcomeFrom(disposition), reason);
   const server = findServerError(status.text);
   if (server !== undefined) {
-    const outcome = disposition === "unknown" ? server.outcome : "not-applied";
+    const outcome = disposition === "unknown" ? outcomeOf(server, call.method) : "not-applied";
     return failure(server.code, status.text, call, outcome, reason, server.grpcCode);
   }
   if (status.fromServer) {
@@ -45,6 +45,15 @@ export function fromTransport(reason: unknown, call: FailedCall): EtcdError {
     );
   }
   return failure(classifyLocal(status, reason), status.text, call, outcomeFrom(disposition), reason);
+}
+
+/**
+ * What a server's error proves about a write by this method. Before 3.7 only the member that was asked carries out the
+ * reads of a transaction: one that it refuses, for the revision of a read, the other members have applied (etcd issue
+ * 18667).
+ */
+function outcomeOf({ code, outcome }: ServerError, method: string): Outcome {
+  return method === "Txn" && (code === "COMPACTED" || code === "FUTURE_REV") ? "unknown" : outcome;
 }
 
 interface Status {

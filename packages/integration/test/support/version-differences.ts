@@ -9,10 +9,15 @@ export interface VersionRange {
 }
 
 /** The lines of {@link versionDifferences}. */
-export type VersionDifference = "range-stream" | "stop-on-defrag";
+export type VersionDifference = "consistent-txn-reads" | "range-stream" | "stop-on-defrag";
 
 /** All that servers of different versions do differently and that tests take into account. */
 export const versionDifferences: Readonly<Record<VersionDifference, VersionRange>> = {
+  "consistent-txn-reads": {
+    since: "3.7",
+    reason:
+      "Older members leave out the reads of a transaction that another member was asked for: what that one refuses for the revision of a read, they apply (etcd issue 18667).",
+  },
   "range-stream": {
     since: "3.7",
     reason: "The RangeStream method came with 3.7; older servers answer UNIMPLEMENTED.",
