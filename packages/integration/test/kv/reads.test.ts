@@ -1,0 +1,394 @@
+import type { KeyOrRange, KeyRange, RangeOpOptions, RangeResult } from "@etcdkit/core";
+import { isBytesLike, op, utf8 } from "@etcdkit/core";
+import { beforeAll, describe, expect, it } from "vitest";
+import { describeEachEtcd } from "../support/each-etcd.js";
+import { collect, names, type Store, sharedStore } from "./store.js";
+
+// Written one after another into an empty store: six keys, one of them three times, so that their orders by key, value,
+// version, creation and last write are five different ones.
+const writes = [
+  ["dog", "7"],
+  ["apple", "3"],
+  ["cat", "5"],
+  ["box", "1"],
+  ["cat", "6"],
+  ["dog/tail", "0"],
+  ["cat", "2"],
+  ["dot", "9"],
+] as const;
+const byKey = ["apple", "box", "cat", "dog", "dog/tail", "dot"];
+const byValue = ["dog/tail", "box", "cat", "apple", "dog", "dot"];
+const byCreation = ["dog", "apple", "cat", "box", "dog/tail", "dot"];
+const byLastWrite = ["dog", "apple", "box", "dog/tail", "cat", "dot"];
+// Equal versions keep the order of their keys, whichever way.
+const byVersion = ["apple", "box", "dog", "dog/tail", "dot", "cat"];
+const byVersionDescending = ["cat", "apple", "box", "dog", "dog/tail", "dot"];
+
+interface Row {
+  readonly title: string;
+  readonly keys: KeyOrRange;
+  /** Given the revision of a write, counted from 1. */
+  readonly options?: (write: (n: number) => bigint) => RangeOpOptions;
+  readonly found: readonly string[];
+  /** Default: as many as are found. */
+  readonly count?: number;
+  readonly more?: boolean;
+}
+
+const all: KeyRange = { prefix: "" };
+
+const rows: readonly Row[] = [
+  { title: "one key", keys: "apple", found: ["apple"] },
+  {
+    title: "one key, serializable",
+    keys: "apple",
+    options: () => ({ serializable: true }),
+    found: ["apple"],
+  },
+  { title: "a key that is not there", keys: "ant", found: [] },
+  { title: "[apple, cat)", keys: { from: "apple", to: "cat" }, found: ["apple", "box"] },
+  { title: "a range that covers all keys", keys: { from: "a", to: "x" }, found: byKey },
+  { title: "the empty prefix", keys: all, found: byKey },
+  { title: "everything from the empty key on", keys: { from: "" }, found: byKey },
+  { title: "a prefix", keys: { prefix: "dog" }, found: ["dog", "dog/tail"] },
+  { title: "a prefix that no key has", keys: { prefix: "doe" }, found: [] },
+  { title: "everything from a key on", keys: { from: "dog" }, found: ["dog", "dog/tail", "dot"] },
+  {
+    title: "all as of the third write",
+    keys: all,
+    options: (write) => ({ revision: write(3) }),
+    found: ["apple", "cat", "dog"],
+  },
+  {
+    title: "a key as of its first version",
+    keys: "cat",
+    options: (write) => ({ revision: write(3) }),
+    found: ["cat"],
+  },
+  {
+    title: "a key as of its second version",
+    keys: "cat",
+    options: (write) => ({ revision: write(5) }),
+    found: ["cat"],
+  },
+  {
+    title: "a key before it was there",
+    keys: "cat",
+    options: (write) => ({ revision: write(2) }),
+    found: [],
+  },
+  {
+    title: "the number of one key",
+    keys: "apple",
+    options: () => ({ countOnly: true }),
+    found: [],
+    count: 1,
+  },
+  { title: "the number of all", keys: all, options: () => ({ countOnly: true }), found: [], count: 6 },
+  {
+    title: "the first two",
+    keys: all,
+    options: () => ({ limit: 2 }),
+    found: ["apple", "box"],
+    count: 6,
+    more: true,
+  },
+  { title: "at most as many as there are", keys: all, options: () => ({ limit: 6 }), found: byKey },
+  { title: "all by key, ascending", keys: all, options: () => ({ sort: { by: "key" } }), found: byKey },
+  {
+    title: "all by key, descending",
+    keys: all,
+    options: () => ({ sort: { by: "key", order: "descending" } }),
+    found: byKey.toReversed(),
+  },
+  {
+    title: "all by value, ascending",
+    keys: all,
+    options: () => ({ sort: { by: "value", order: "ascending" } }),
+    found: byValue,
+  },
+  {
+    title: "all by value, descending",
+    keys: all,
+    options: () => ({ sort: { by: "value", order: "descending" } }),
+    found: byValue.toReversed(),
+  },
+  {
+    title: "all by version, ascending",
+    keys: all,
+    options: () => ({ sort: { by: "version" } }),
+    found: byVersion,
+  },
+  {
+    title: "all by version, descending",
+    keys: all,
+    options: () => ({ sort: { by: "version", order: "descending" } }),
+    found: byVersionDescending,
+  },
+  {
+    title: "all by creation, ascending",
+    keys: all,
+    options: () => ({ sort: { by: "created" } }),
+    found: byCreation,
+  },
+  {
+    title: "all by creation, descending",
+    keys: all,
+    options: () => ({ sort: { by: "created", order: "descending" } }),
+    found: byCreation.toReversed(),
+  },
+  {
+    title: "all by last write, ascending",
+    keys: all,
+    options: () => ({ sort: { by: "modified" } }),
+    found: byLastWrite,
+  },
+  {
+    title: "all by last write, descending",
+    keys: all,
+    options: () => ({ sort: { by: "modified", order: "descending" } }),
+    found: byLastWrite.toReversed(),
+  },
+  {
+    title: "the two of the least values",
+    keys: all,
+    options: () => ({ sort: { by: "value" }, limit: 2 }),
+    found: ["dog/tail", "box"],
+    count: 6,
+    more: true,
+  },
+  {
+    title: "the first key",
+    keys: { prefix: "d" },
+    options: () => ({ first: "key" }),
+    found: ["dog"],
+    count: 3,
+    more: true,
+  },
+  {
+    title: "the last key",
+    keys: { prefix: "d" },
+    options: () => ({ last: "key" }),
+    found: ["dot"],
+    count: 3,
+    more: true,
+  },
+  {
+    title: "the key created first",
+    keys: all,
+    options: () => ({ first: "created" }),
+    found: ["dog"],
+    count: 6,
+    more: true,
+  },
+  {
+    title: "the key created last",
+    keys: { from: "a", to: "do" },
+    options: () => ({ last: "created" }),
+    found: ["box"],
+    count: 3,
+    more: true,
+  },
+  {
+    title: "the key written first",
+    keys: all,
+    options: () => ({ first: "modified" }),
+    found: ["dog"],
+    count: 6,
+    more: true,
+  },
+  {
+    title: "the key written last",
+    keys: { from: "a", to: "do" },
+    options: () => ({ last: "modified" }),
+    found: ["cat"],
+    count: 3,
+    more: true,
+  },
+  {
+    title: "what was last written at a revision or later, by last write",
+    keys: all,
+    options: (write) => ({ minModRevision: write(4), sort: { by: "modified" } }),
+    found: ["box", "dog/tail", "cat", "dot"],
+    count: 6,
+  },
+  {
+    title: "what was last written at a revision or earlier, by key descending",
+    keys: all,
+    options: (write) => ({ maxModRevision: write(5), sort: { by: "key", order: "descending" } }),
+    found: ["dog", "box", "apple"],
+    count: 6,
+  },
+  {
+    title: "what was last written between two revisions",
+    keys: all,
+    options: (write) => ({ minModRevision: write(2), maxModRevision: write(7) }),
+    found: ["apple", "box", "cat", "dog/tail"],
+    count: 6,
+  },
+  {
+    title: "what was created at a revision or later, by version descending",
+    keys: all,
+    options: (write) => ({ minCreateRevision: write(3), sort: { by: "version", order: "descending" } }),
+    found: ["cat", "box", "dog/tail", "dot"],
+    count: 6,
+  },
+  {
+    title: "what was created at a revision or earlier, by value descending",
+    keys: all,
+    options: (write) => ({ maxCreateRevision: write(4), sort: { by: "value", order: "descending" } }),
+    found: ["dog", "apple", "cat", "box"],
+    count: 6,
+  },
+  {
+    title: "what was created between two revisions",
+    keys: all,
+    options: (write) => ({ minCreateRevision: write(2), maxCreateRevision: write(3) }),
+    found: ["apple", "cat"],
+    count: 6,
+  },
+];
+
+describeEachEtcd("reads", (etcd) => {
+  const store = sharedStore(etcd);
+  const revisions: bigint[] = [];
+  const write = (n: number): bigint => revisions[n - 1] ?? 0n;
+  beforeAll(async () => {
+    for (const [key, value] of writes) revisions.push((await store.kv.put(key, value)).header.revision);
+  });
+
+  /** Compares an answer with a row, in all its fields. */
+  function check(answer: RangeResult, row: Row, options: RangeOpOptions): void {
+    expect(names(answer.kvs)).toEqual(row.found);
+    expect(answer).toMatchObject({ count: row.count ?? row.found.length, more: row.more ?? false });
+    expect(answer.header).toMatchObject({ revision: write(8), raftTerm: expect.any(BigInt) });
+    for (const found of answer.kvs) expect(found).toEqual(expected(utf8(found.key), options));
+  }
+
+  /** What was written, as the server should have it at the revision that is asked for. */
+  function expected(name: string, { revision = write(8), keysOnly = false }: RangeOpOptions): unknown {
+    const own = writes.flatMap(([key, value], i) =>
+      key === name && write(i + 1) <= revision ? [{ value, revision: write(i + 1) }] : [],
+    );
+    const { value, revision: modRevision } = own.at(-1) ?? {};
+    return expect.objectContaining({
+      value: new TextEncoder().encode(keysOnly ? "" : value),
+      createRevision: own[0]?.revision,
+      modRevision,
+      version: BigInt(own.length),
+      lease: 0n,
+    });
+  }
+
+  // common/kv_test.go:TestKVGet
+  describe("range finds", () => {
+    it.each(rows)("$title", async (row) => {
+      const options = row.options?.(write) ?? {};
+      check(await store.kv.range(row.keys, options), row, options);
+    });
+
+    it.each(rows)("$title, without values", async (row) => {
+      const options = { ...row.options?.(write), keysOnly: true };
+      check(await store.kv.range(row.keys, options), row, options);
+    });
+  });
+
+  const streamed = rows.filter(({ options }) => {
+    const { sort, first, last, ...rest } = options?.(() => 1n) ?? {};
+    const bounds = Object.keys(rest).some((name) => /^m(in|ax)/.test(name));
+    // Ascending keys are what comes anyway, and are not asked for.
+    return (
+      (sort === undefined || (sort.by === "key" && sort.order !== "descending")) &&
+      !(first ?? last) &&
+      !bounds
+    );
+  });
+
+  // common/kv_test.go:TestKVGetStream
+  if (etcd.has("range-stream")) {
+    describe("stream finds", () => {
+      it.each(streamed)("$title", async (row) => {
+        const options = row.options?.(write) ?? {};
+        const chunks = await collect(streamOf(store)(op.range(row.keys, options)));
+        const kvs = chunks.flatMap((chunk) => chunk.kvs);
+        const last = chunks.at(-1);
+        expect(last).toBeDefined();
+        if (last !== undefined) check({ ...last, kvs }, row, options);
+      });
+    });
+  } else {
+    it("stream rejects with UNIMPLEMENTED", async () => {
+      await expect(collect(streamOf(store)(op.range("apple")))).rejects.toMatchObject({
+        code: "UNIMPLEMENTED",
+      });
+    });
+  }
+
+  // common/kv_test.go:TestKVGetStream
+  describe("scan finds", () => {
+    const scanned = streamed.filter(({ keys, options }) => {
+      const { limit, countOnly } = options?.(() => 1n) ?? {};
+      return !isBytesLike(keys) && (limit ?? countOnly) === undefined;
+    });
+
+    it.each(scanned)("$title, in pages of two", async ({ keys, options, found }) => {
+      const { revision, serializable, keysOnly } = options?.(write) ?? {};
+      const pages = await collect(
+        store.kv.scan(keys as KeyRange, { revision, serializable, keysOnly, pageSize: 2 }),
+      );
+      expect(pages.flatMap(names)).toEqual(found);
+      expect(pages.every((page) => page.length > 0)).toBe(true);
+      for (const kv of pages.flat()) expect(kv).toEqual(expected(utf8(kv.key), { revision }));
+    });
+  });
+
+  // kv_test.go:TestKVRange
+  it("answer with everything that is known of each key, in the order of the keys", async () => {
+    const { kvs } = await store.kv.range({ from: "\0" });
+    const seen = kvs.map((kv) => [
+      utf8(kv.key),
+      kv.createRevision - write(1),
+      kv.modRevision - write(1),
+      kv.version,
+    ]);
+    expect(seen).toEqual([
+      ["apple", 1n, 1n, 1n],
+      ["box", 3n, 3n, 1n],
+      ["cat", 2n, 6n, 3n],
+      ["dog", 0n, 0n, 1n],
+      ["dog/tail", 5n, 5n, 1n],
+      ["dot", 7n, 7n, 1n],
+    ]);
+  });
+
+  // kv_test.go:TestKVGetKeysOnlyWithCountOnly
+  it("answer with the count and no keys when asked for keys only and the count only", async () => {
+    const answer = await store.kv.range(all, { keysOnly: true, countOnly: true });
+    expect(answer).toMatchObject({ count: 6, kvs: [], more: false });
+  });
+
+  // integration/v3_grpc_test.go:TestV3RangeRequest
+  describe("of ranges that only an op made by hand can have", () => {
+    it.each([
+      ["that is empty", "cat", "cat"],
+      ["whose end comes before its start", "dog", "box"],
+    ])("find nothing in one %s", async (_, key, rangeEnd) => {
+      const [from, to] = [key, rangeEnd].map((text) => new TextEncoder().encode(text));
+      const byHand = { type: "range", key: from ?? new Uint8Array(), rangeEnd: to } as const;
+      await expect(store.kv.execute(byHand)).resolves.toMatchObject({ kvs: [], count: 0, more: false });
+      await expect(store.kv.range({ from: key, to: rangeEnd })).rejects.toThrow(RangeError);
+    });
+  });
+
+  // integration/v3_grpc_test.go:TestV3RangeRequest
+  it("find nothing at the revision before the first write", async () => {
+    const answer = await store.kv.range(all, { revision: write(1) - 1n });
+    expect(answer).toMatchObject({ kvs: [], count: 0 });
+    expect(answer.header.revision).toBe(write(8));
+  });
+});
+
+function streamOf({ kv }: Store): NonNullable<Store["kv"]["stream"]> {
+  if (kv.stream === undefined) throw new Error("the store's kv has no stream");
+  return kv.stream;
+}
