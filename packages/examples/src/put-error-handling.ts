@@ -26,7 +26,7 @@ async function tryPut(
       case "PROTOCOL":
         return `bad endpoints: what answers there is not the etcd we look for (${error.code})`;
       default:
-        return `etcd says ${error.code}`;
+        return `failed: ${error.code}`;
     }
   }
 }
@@ -57,5 +57,5 @@ await etcd.kv.delete({ prefix: "examples/put-error-handling/" });
 // stored
 // aborted by this program
 // not done in time
-// etcd says EMPTY_KEY
+// failed: EMPTY_KEY
 // bad endpoints: what answers there is not the etcd we look for (PROTOCOL)
