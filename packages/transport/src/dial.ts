@@ -1,0 +1,99 @@
+import { connect as connectTcp, isIP, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { connect as connectTls, type SecureContextOptions, type TLSSocket } from "node:tls";
+import { Code } from "@connectrpc/connect";
+import { TransportError } from "./transport-error.js";
+
+/** Where a server listens and by what name it is known. */
+export interface Address {
+  readonly target: { readonly host: string; readonly port: number } | { readonly path: string };
+  readonly tls: boolean;
+  /** `:authority` of requests: host and port. */
+  readonly authority: string;
+  /** Name that the certificate must carry. */
+  readonly serverName: string;
+}
+
+/** TLS settings of one connection. */
+export interface TlsSettings extends Pick<SecureContextOptions, "ca" | "cert" | "key"> {
+  /** Name that the certificate must carry, instead of the address's. */
+  readonly serverName?: string | undefined;
+  readonly insecureSkipVerify?: boolean | undefined;
+}
+
+/** How sockets are opened. */
+export interface DialOptions {
+  /** Asked at each dial, so that changed certificates count for the next connection. Default: the system's authorities. */
+  readonly tls?: (() => Promise<TlsSettings>) | undefined;
+  /** Opens the socket below TLS. Default: TCP with happy eyeballs (RFC 8305) over the host's addresses, or a unix socket. */
+  readonly dial?: ((address: Address, signal: AbortSignal) => Promise<Duplex>) | undefined;
+}
+
+/** Opens a socket, TLS included where the address asks for it. Rejects with `signal.reason` on abort. */
+export async function dial(address: Address, options: DialOptions, signal: AbortSignal): Promise<Duplex> {
+  signal.throwIfAborted();
+  const raw = await (options.dial ?? openSocket)(address, signal);
+  if (!address.tls) return raw;
+  try {
+    return await encrypt(raw, address, (await options.tls?.()) ?? {}, signal);
+  } catch (error) {
+    raw.destroy();
+    throw error;
+  }
+}
+
+function openSocket({ target }: Address, signal: AbortSignal): Promise<Socket> {
+  const socket =
+    "path" in target
+      ? connectTcp({ path: target.path })
+      : connectTcp({ host: target.host, port: target.port, noDelay: true, autoSelectFamily: true });
+  // The call that waits keeps the process alive, not the attempt to connect.
+  socket.unref();
+  return untilEvent(socket, "connect", signal);
+}
+
+async function encrypt(raw: Duplex, address: Address, tls: TlsSettings, signal: AbortSignal): Promise<TLSSocket> {
+  signal.throwIfAborted();
+  const { serverName = address.serverName, insecureSkipVerify, ...secureContext } = tls;
+  const socket = connectTls({
+    ...secureContext,
+    socket: raw,
+    host: serverName, // verified against the certificate
+    ...(isIP(serverName) === 0 ? { servername: serverName } : {}), // RFC 6066, 3: no addresses in SNI
+    ALPNProtocols: ["h2"],
+    minVersion: "TLSv1.2",
+    rejectUnauthorized: insecureSkipVerify !== true,
+  });
+  await untilEvent(socket, "secureConnect", signal);
+  if (socket.alpnProtocol !== "h2") {
+    socket.destroy();
+    const message = "the server does not speak HTTP/2 (it did not choose h2 in the TLS handshake)";
+    throw new TransportError("protocol", message, Code.Unavailable, "unsent");
+  }
+  return socket;
+}
+
+function untilEvent<S extends Socket>(socket: S, event: "connect" | "secureConnect", signal: AbortSignal): Promise<S> {
+  return new Promise((resolve, reject) => {
+    const settle = (finish: () => void): void => {
+      socket.off(event, onEvent);
+      socket.off("error", onError);
+      socket.off("close", onClose);
+      signal.removeEventListener("abort", onAbort);
+      finish();
+    };
+    const onEvent = (): void => settle(() => resolve(socket));
+    const onError = (error: Error): void => settle(() => reject(error));
+    const onClose = (): void => settle(() => reject(new Error("the server closed the connection")));
+    const onAbort = (): void =>
+      settle(() => {
+        socket.on("error", () => undefined); // what a destroyed socket still has to say interests nobody
+        socket.destroy();
+        reject(signal.reason);
+      });
+    socket.on(event, onEvent);
+    socket.on("error", onError);
+    socket.on("close", onClose);
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+}

@@ -1,0 +1,115 @@
+import { gunzipSync } from "node:zlib";
+import { Code } from "@connectrpc/connect";
+import { TransportError } from "../transport-error.js";
+
+const prefixBytes = 5;
+
+/** Takes whole messages; the buffer is only lent. */
+export type OnMessage = (buffer: Buffer, start: number, end: number) => void;
+
+/**
+ * Finds messages in the body of a response (gRPC over HTTP/2, "Length-Prefixed-Message"). One that lies whole in a piece
+ * of the body is passed on where it is; one that is cut is collected, as it comes and never beyond its announced length.
+ */
+export class MessageReader {
+  readonly #maxBytes: number;
+  readonly #onMessage: OnMessage;
+  readonly #prefix: Buffer = Buffer.alloc(prefixBytes);
+  #prefixHave = 0;
+  #parts: Buffer[] = [];
+  #have = 0;
+  #length = -1;
+  #gzip: boolean;
+
+  constructor(maxBytes: number, gzip: boolean, onMessage: OnMessage) {
+    this.#maxBytes = maxBytes;
+    this.#gzip = gzip;
+    this.#onMessage = onMessage;
+  }
+
+  /** Whether the body may end here. */
+  get between(): boolean {
+    return this.#length < 0 && this.#prefixHave === 0;
+  }
+
+  /** @throws `TransportError` for a message that is too large, or compressed in a way that was not announced. */
+  read(buffer: Buffer, start: number, end: number): void {
+    let position = start;
+    for (;;) {
+      if (this.#length < 0) {
+        position = this.#readPrefix(buffer, position, end);
+        if (this.#length < 0) return;
+      }
+      const missing = this.#length - this.#have;
+      if (end - position < missing) {
+        // A copy: the buffer belongs to the socket.
+        if (end > position) this.#parts.push(Buffer.from(buffer.subarray(position, end)));
+        this.#have += end - position;
+        return;
+      }
+      const messageEnd = position + missing;
+      if (this.#have === 0) {
+        this.#deliver(buffer, position, messageEnd);
+      } else {
+        this.#parts.push(buffer.subarray(position, messageEnd));
+        const whole = Buffer.concat(this.#parts, this.#length);
+        this.#parts = [];
+        this.#deliver(whole, 0, whole.length);
+      }
+      position = messageEnd;
+      this.#length = -1;
+      this.#have = 0;
+      if (position === end) return;
+    }
+  }
+
+  #readPrefix(buffer: Buffer, start: number, end: number): number {
+    if (this.#prefixHave === 0 && end - start >= prefixBytes) {
+      this.#begin(buffer[start] ?? 0, buffer.readUInt32BE(start + 1));
+      return start + prefixBytes;
+    }
+    let position = start;
+    while (position < end && this.#prefixHave < prefixBytes) {
+      this.#prefix[this.#prefixHave++] = buffer[position++] ?? 0;
+    }
+    if (this.#prefixHave === prefixBytes) {
+      this.#prefixHave = 0;
+      this.#begin(this.#prefix[0] ?? 0, this.#prefix.readUInt32BE(1));
+    }
+    return position;
+  }
+
+  #begin(flag: number, length: number): void {
+    if (flag > 1) throw broken(`a message with the flag ${flag}`);
+    this.#compressed = flag === 1;
+    if (this.#compressed && !this.#gzip) throw broken("a compressed message, and no compression was announced");
+    if (length > this.#maxBytes) throw tooLarge(length, this.#maxBytes);
+    this.#length = length;
+  }
+
+  #compressed = false;
+
+  #deliver(buffer: Buffer, start: number, end: number): void {
+    if (!this.#compressed) {
+      this.#onMessage(buffer, start, end);
+      return;
+    }
+    let plain: Buffer;
+    try {
+      plain = gunzipSync(buffer.subarray(start, end), { maxOutputLength: this.#maxBytes });
+    } catch (cause) {
+      if (cause instanceof RangeError) throw tooLarge(undefined, this.#maxBytes);
+      throw broken("a message that does not decompress", cause);
+    }
+    this.#onMessage(plain, 0, plain.length);
+  }
+}
+
+function broken(what: string, cause?: unknown): TransportError {
+  return new TransportError("protocol", `the server sent ${what}`, Code.Internal, "unknown", cause);
+}
+
+function tooLarge(bytes: number | undefined, most: number): TransportError {
+  const size = bytes === undefined ? "an answer" : `an answer of ${bytes} bytes`;
+  return new TransportError("limit", `${size}, more than maxReceiveBytes (${most})`, Code.ResourceExhausted, "unknown");
+}

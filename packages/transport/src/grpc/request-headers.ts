@@ -1,0 +1,91 @@
+import type { DescMethod } from "@bufbuild/protobuf";
+import type { HeaderFields } from "../hpack/header-decoder.js";
+import type { Http2Connection } from "../http2/connection.js";
+
+/** Request metadata as Connect hands it on. */
+export type HeaderInput = Headers | readonly (readonly [string, string])[] | Readonly<Record<string, string>>;
+
+// Never put into a compression table, where a later guess could be compared with them (RFC 7541, 7.1).
+const secret: ReadonlySet<string> = new Set(["authorization", "cookie", "token"]);
+
+interface Block {
+  readonly connection: Http2Connection;
+  readonly generation: number;
+  readonly bytes: Buffer;
+}
+
+/** What request headers consist of besides the method and the caller's metadata. */
+export interface RequestSetup {
+  readonly scheme: "http" | "https";
+  readonly authority: string;
+  readonly userAgent: string;
+  readonly compression: "gzip" | undefined;
+}
+
+/**
+ * Makes the header block of requests (gRPC over HTTP/2, "Requests"). Blocks of calls that differ in nothing are encoded
+ * once per connection: `grpc-timeout` is rounded up to whole seconds for that (the exact deadline is kept on this side),
+ * and metadata given as a frozen array is taken to stay as it is.
+ */
+export class RequestHeaders {
+  readonly #setup: RequestSetup;
+  readonly #byMetadata = new WeakMap<object, Map<string, Block>>();
+  readonly #none = Object.freeze([]);
+
+  constructor(setup: RequestSetup) {
+    this.#setup = setup;
+  }
+
+  /** The block to send next on `connection`; it must be sent before another is asked for. */
+  block(connection: Http2Connection, method: DescMethod, timeoutMs: number | undefined, metadata: HeaderInput | undefined): Buffer {
+    const seconds = timeoutMs === undefined ? undefined : Math.ceil(timeoutMs / 1_000);
+    const constant = metadata === undefined ? this.#none : Object.isFrozen(metadata) && Array.isArray(metadata) ? metadata : undefined;
+    if (constant === undefined) {
+      return connection.encodeHeaders(this.#fields(method, seconds, metadata), secret);
+    }
+    let blocks = this.#byMetadata.get(constant);
+    if (blocks === undefined) {
+      blocks = new Map();
+      this.#byMetadata.set(constant, blocks);
+    }
+    const key = `${method.parent.typeName}/${method.name}/${seconds ?? ""}`;
+    const known = blocks.get(key);
+    if (known !== undefined && known.connection === connection && known.generation === connection.headerGeneration) {
+      return known.bytes;
+    }
+    const before = connection.headerGeneration;
+    const bytes = connection.encodeHeaders(this.#fields(method, seconds, metadata), secret);
+    // A block that brought in new fields can be sent only once; the next one will be the constant one.
+    if (before === connection.headerGeneration) blocks.set(key, { connection, generation: before, bytes });
+    return bytes;
+  }
+
+  #fields(method: DescMethod, seconds: number | undefined, metadata: HeaderInput | undefined): HeaderFields {
+    const { scheme, authority, userAgent, compression } = this.#setup;
+    const fields: (readonly [string, string])[] = [
+      [":method", "POST"],
+      [":scheme", scheme],
+      [":path", `/${method.parent.typeName}/${method.name}`],
+      [":authority", authority],
+      ["te", "trailers"],
+      ["content-type", "application/grpc+proto"],
+      ["user-agent", userAgent],
+      ["grpc-accept-encoding", "gzip"],
+    ];
+    if (compression !== undefined) fields.push(["grpc-encoding", compression]);
+    if (seconds !== undefined) fields.push(["grpc-timeout", timeoutValue(seconds)]);
+    for (const [name, value] of entries(metadata)) fields.push([name.toLowerCase(), value]);
+    return fields;
+  }
+}
+
+/** At most eight digits (gRPC over HTTP/2, "Timeout"); above that hours, for what is practically no limit. */
+function timeoutValue(seconds: number): string {
+  return seconds <= 99_999_999 ? `${seconds}S` : `${Math.min(Math.ceil(seconds / 3_600), 99_999_999)}H`;
+}
+
+function entries(metadata: HeaderInput | undefined): Iterable<readonly [string, string]> {
+  if (metadata === undefined) return [];
+  if (Symbol.iterator in metadata) return metadata as Headers | readonly (readonly [string, string])[];
+  return Object.entries(metadata);
+}

@@ -1,0 +1,364 @@
+import type { Duplex } from "node:stream";
+import { gzipSync } from "node:zlib";
+import type { DescMessage, DescMethod, DescMethodStreaming, DescMethodUnary, MessageInitShape } from "@bufbuild/protobuf";
+import { Code, type ContextValues, type StreamResponse, type UnaryResponse } from "@connectrpc/connect";
+import { type Clock, systemClock } from "./clock.js";
+import { type CodecChoice, codecOf, type MessageCodec } from "./codec.js";
+import { Deadlines } from "./deadlines.js";
+import { type Address, type DialOptions, dial } from "./dial.js";
+import type { ConnectionState, EndpointTransport, TransportEvent } from "./endpoint-transport.js";
+import { type HeaderInput, RequestHeaders } from "./grpc/request-headers.js";
+import { StreamingCall } from "./grpc/streaming-call.js";
+import { UnaryCall } from "./grpc/unary-call.js";
+import { Http2Connection } from "./http2/connection.js";
+import type { Stream, StreamHandler } from "./http2/stream.js";
+import type { KeepaliveTimes } from "./keepalive.js";
+import { linkError, TransportError } from "./transport-error.js";
+
+const prefixBytes = 5;
+
+/** How gRPC to one endpoint behaves. */
+export interface Http2TransportOptions extends DialOptions {
+  readonly endpoint: Address;
+  /** When a silent link counts as dead; `false` never pings. Default: 10 s of silence, then 5 s for the answer. */
+  readonly keepAlive?: KeepaliveTimes | false | undefined;
+  /** Largest request, in bytes. Default 2^31-1. */
+  readonly maxSendBytes?: number | undefined;
+  /** Largest message of an answer, in bytes. Default 2^31-1. */
+  readonly maxReceiveBytes?: number | undefined;
+  /** Compresses requests. Answers may be compressed in any case. */
+  readonly compression?: "gzip" | undefined;
+  /** Codecs that are faster than protobuf-es by reflection. */
+  readonly codec?: CodecChoice | undefined;
+  readonly userAgent?: string | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+/** A request that waits because the server's limit of streams is reached. */
+interface Queued {
+  readonly start: (connection: Http2Connection) => void;
+  readonly settled: () => boolean;
+  readonly fail: (reason: unknown) => void;
+}
+
+/**
+ * gRPC over HTTP/2 to one endpoint, written straight onto a socket. It knows of every request that fails whether the
+ * server can have seen it.
+ */
+export function createHttp2Transport(options: Http2TransportOptions): EndpointTransport {
+  return new Http2Transport(options);
+}
+
+class Http2Transport implements EndpointTransport {
+  readonly #options: Http2TransportOptions;
+  readonly #clock: Clock;
+  readonly #maxSendBytes: number;
+  readonly #maxReceiveBytes: number;
+  readonly #headers: RequestHeaders;
+  readonly #deadlines: Deadlines;
+  readonly #listeners = new Set<(event: TransportEvent) => void>();
+  /** Connections that take no new requests but still serve old ones. */
+  readonly #draining = new Set<Http2Connection>();
+  readonly #codecs = new Map<DescMessage, MessageCodec>();
+  #queue: Queued[] = [];
+  #connection: Http2Connection | undefined;
+  #dialing: Promise<void> | undefined;
+  #state: ConnectionState = "idle";
+
+  constructor(options: Http2TransportOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#maxSendBytes = options.maxSendBytes ?? 2 ** 31 - 1;
+    this.#maxReceiveBytes = options.maxReceiveBytes ?? 2 ** 31 - 1;
+    this.#deadlines = new Deadlines(this.#clock);
+    this.#headers = new RequestHeaders({
+      scheme: options.endpoint.tls ? "https" : "http",
+      authority: options.endpoint.authority,
+      userAgent: options.userAgent ?? "grpc-node-etcdkit",
+      compression: options.compression,
+    });
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  subscribe(listener: (event: TransportEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  connect(signal: AbortSignal): Promise<void> {
+    if (this.#state === "closed") return Promise.reject(closed());
+    if (this.#state === "ready") return Promise.resolve();
+    this.#dialing ??= this.#dial(signal).finally(() => {
+      this.#dialing = undefined;
+    });
+    return this.#dialing;
+  }
+
+  close(): Promise<void> {
+    this.#enter("closed", undefined);
+    const reason = new Error("the transport was closed");
+    this.#connection?.close(reason);
+    for (const connection of this.#draining) connection.close(reason);
+    for (const queued of this.#queue.splice(0)) queued.fail(linkError(reason, "unsent"));
+    this.#deadlines.stop();
+    return Promise.resolve();
+  }
+
+  unary<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    signal: AbortSignal | undefined,
+    timeoutMs: number | undefined,
+    header: HeaderInput | undefined,
+    input: MessageInitShape<I>,
+    _contextValues?: ContextValues,
+  ): Promise<UnaryResponse<I, O>> {
+    const codec = this.#codec(method.input);
+    let size: number;
+    try {
+      size = codec.size(input);
+      if (size > this.#maxSendBytes) throw tooLarge(size, this.#maxSendBytes);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const call = new UnaryCall(method, this.#codec(method.output), this.#maxReceiveBytes);
+    call.limit(signal, timeoutMs, this.#deadlines);
+    if (signal?.aborted) call.fail(signal.reason);
+    const connection = this.#connection;
+    if (connection?.open && !connection.full && this.#queue.length === 0) {
+      this.#startUnary(connection, call, method, timeoutMs, header, input, size);
+    } else {
+      this.#enqueue({
+        start: (later) => this.#startUnary(later, call, method, timeoutMs, header, input, codec.size(input)),
+        settled: () => call.settled,
+        fail: (reason) => call.fail(reason),
+      });
+    }
+    return call.promise;
+  }
+
+  stream<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodStreaming<I, O>,
+    signal: AbortSignal | undefined,
+    timeoutMs: number | undefined,
+    header: HeaderInput | undefined,
+    input: AsyncIterable<MessageInitShape<I>>,
+    _contextValues?: ContextValues,
+  ): Promise<StreamResponse<I, O>> {
+    const call = new StreamingCall(method, this.#codec(method.output), this.#maxReceiveBytes);
+    call.limit(signal, timeoutMs, this.#deadlines);
+    const response = call.response();
+    if (signal?.aborted) call.fail(signal.reason);
+    this.#enqueue({
+      start: (connection) => {
+        const stream = this.#open(connection, call, method, timeoutMs, header, false);
+        const requests = input[Symbol.asyncIterator]();
+        call.begin(connection, stream, () => void requests.return?.().catch(() => undefined));
+        void this.#sendAll(connection, stream, method, requests, call);
+      },
+      settled: () => call.settled,
+      fail: (reason) => call.fail(reason),
+    });
+    this.#serveQueue();
+    return response;
+  }
+
+  #startUnary<I extends DescMessage, O extends DescMessage>(
+    connection: Http2Connection,
+    call: UnaryCall<I, O>,
+    method: DescMethodUnary<I, O>,
+    timeoutMs: number | undefined,
+    header: HeaderInput | undefined,
+    input: MessageInitShape<I>,
+    size: number,
+  ): void {
+    if (call.settled) return;
+    const codec = this.#codec(method.input);
+    const stream = this.#open(connection, call, method, timeoutMs, header, true);
+    call.begin(connection, stream);
+    const bytes = prefixBytes + size;
+    if (this.#options.compression === undefined && connection.fits(stream, bytes)) {
+      const { buffer, position } = connection.reserve(bytes);
+      writePrefix(buffer, position, 0, size);
+      codec.write(input, buffer, position + prefixBytes);
+      connection.commit(stream, bytes, true);
+    } else {
+      connection.send(stream, this.#frame(codec, input, size), true);
+    }
+  }
+
+  #open(
+    connection: Http2Connection,
+    handler: StreamHandler,
+    method: DescMethod,
+    timeoutMs: number | undefined,
+    header: HeaderInput | undefined,
+    returnsAtOnce: boolean,
+  ): Stream {
+    return connection.request(handler, this.#headers.block(connection, method, timeoutMs, header), returnsAtOnce);
+  }
+
+  /** A message as it travels: prefix and content, in one piece. */
+  #frame(codec: MessageCodec, input: MessageInitShape<DescMessage>, size: number): Buffer {
+    const plain = Buffer.allocUnsafeSlow(prefixBytes + size);
+    codec.write(input, plain, prefixBytes);
+    if (this.#options.compression === undefined) {
+      writePrefix(plain, 0, 0, size);
+      return plain;
+    }
+    const packed = gzipSync(plain.subarray(prefixBytes));
+    const framed = Buffer.allocUnsafeSlow(prefixBytes + packed.length);
+    writePrefix(framed, 0, 1, packed.length);
+    framed.set(packed, prefixBytes);
+    return framed;
+  }
+
+  /** Sends the requests of a stream, each when flow control has let the one before it out. */
+  async #sendAll<I extends DescMessage, O extends DescMessage>(
+    connection: Http2Connection,
+    stream: Stream,
+    method: DescMethodStreaming<I, O>,
+    requests: AsyncIterator<MessageInitShape<I>>,
+    call: StreamingCall<I, O>,
+  ): Promise<void> {
+    const codec = this.#codec(method.input);
+    // The one request of a server-streaming call ends the sending side with itself.
+    const single = method.methodKind === "server_streaming";
+    try {
+      for (;;) {
+        const next = await requests.next();
+        if (call.settled) return;
+        if (next.done === true) break;
+        const size = codec.size(next.value);
+        if (size > this.#maxSendBytes) throw tooLarge(size, this.#maxSendBytes);
+        const framed = this.#frame(codec, next.value, size);
+        if (single) {
+          connection.send(stream, framed, true);
+          return;
+        }
+        await new Promise<void>((resolve) => connection.send(stream, framed, false, resolve));
+      }
+      connection.send(stream, new Uint8Array(0), true);
+    } catch (error) {
+      call.fail(error);
+    }
+  }
+
+  #enqueue(queued: Queued): void {
+    if (this.#connection?.open !== true) {
+      queued.fail(linkError(new Error("there is no connection to the endpoint"), "unsent"));
+      return;
+    }
+    this.#queue.push(queued);
+    this.#serveQueue();
+  }
+
+  /** Starts what waits, as far as the server's limit of streams allows. */
+  #serveQueue(): void {
+    const connection = this.#connection;
+    if (this.#queue.length === 0 || connection === undefined) return;
+    let next = 0;
+    while (next < this.#queue.length && connection.open && !connection.full) {
+      const queued = this.#queue[next++];
+      if (queued?.settled() === false) queued.start(connection);
+    }
+    this.#queue.splice(0, next);
+  }
+
+  async #dial(signal: AbortSignal): Promise<void> {
+    this.#enter("connecting", undefined);
+    try {
+      const socket = await dial(this.#options.endpoint, this.#options, signal);
+      const connection = await this.#greet(socket, signal);
+      if (this.#isClosed()) {
+        connection.close(closed());
+        throw closed();
+      }
+      this.#connection = connection;
+      this.#enter("ready", undefined);
+    } catch (error) {
+      this.#enter("failed", error);
+      throw error;
+    }
+  }
+
+  /** Waits for the server's first settings: only then it has agreed to talk (RFC 9113, 3.4). */
+  #greet(socket: Duplex, signal: AbortSignal): Promise<Http2Connection> {
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => connection.close(signal.reason);
+      const done = (): void => signal.removeEventListener("abort", onAbort);
+      const { keepAlive = { intervalMs: 10_000, timeoutMs: 5_000, withoutCalls: false } } = this.#options;
+      const connection = new Http2Connection(
+        socket,
+        { keepAlive, clock: this.#clock },
+        {
+          onReady: () => {
+            done();
+            resolve(connection);
+          },
+          onDraining: (reason) => this.#onDraining(connection, reason),
+          onStreamClosed: () => this.#serveQueue(),
+          onClosed: (reason) => {
+            done();
+            reject(reason);
+            this.#onClosed(connection, reason);
+          },
+        },
+      );
+      signal.addEventListener("abort", onAbort, { once: true });
+      if (signal.aborted) onAbort();
+    });
+  }
+
+  #onDraining(connection: Http2Connection, reason: Error): void {
+    this.#draining.add(connection);
+    this.#leave(connection, reason);
+  }
+
+  #onClosed(connection: Http2Connection, reason: Error): void {
+    this.#draining.delete(connection);
+    this.#leave(connection, reason);
+  }
+
+  #leave(connection: Http2Connection, reason: Error): void {
+    if (this.#connection !== connection) return;
+    this.#connection = undefined;
+    for (const queued of this.#queue.splice(0)) queued.fail(linkError(reason, "unsent"));
+    this.#enter("idle", reason);
+  }
+
+  #isClosed(): boolean {
+    return this.#state === "closed";
+  }
+
+  #enter(state: ConnectionState, reason: unknown): void {
+    if (this.#state === state || this.#state === "closed") return;
+    this.#state = state;
+    for (const listener of this.#listeners) listener(reason === undefined ? { state } : { state, reason });
+  }
+
+  #codec(desc: DescMessage): MessageCodec {
+    let codec = this.#codecs.get(desc);
+    if (codec === undefined) {
+      codec = codecOf(desc, this.#options.codec);
+      this.#codecs.set(desc, codec);
+    }
+    return codec;
+  }
+}
+
+function writePrefix(target: Buffer, position: number, flag: number, length: number): void {
+  target[position] = flag;
+  target.writeUInt32BE(length, position + 1);
+}
+
+function closed(): TransportError {
+  return new TransportError("link", "the transport is closed", Code.Unavailable, "unsent");
+}
+
+function tooLarge(bytes: number, most: number): TransportError {
+  const message = `the request has ${bytes} bytes, more than maxSendBytes (${most})`;
+  return new TransportError("limit", message, Code.ResourceExhausted, "unsent");
+}

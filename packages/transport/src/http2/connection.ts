@@ -1,0 +1,601 @@
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Clock } from "../clock.js";
+import type { Disposition } from "../disposition.js";
+import { HeaderDecoder, type HeaderFields } from "../hpack/header-decoder.js";
+import { HeaderEncoder } from "../hpack/header-encoder.js";
+import { Keepalive, type KeepaliveTimes } from "../keepalive.js";
+import { FloodGuard } from "./flood-guard.js";
+import { ConnectionViolation, defaultMaxFrameBytes, ErrorCode, errorName, Flag, FrameType, Setting, StreamViolation } from "./frame.js";
+import { FrameReader, type FrameSink } from "./frame-reader.js";
+import { FrameWriter, writeFrameHeader } from "./frame-writer.js";
+import { describeForeignServer } from "./foreign-server.js";
+import { PaddedData } from "./padded-data.js";
+import { ServerSettings } from "./server-settings.js";
+import { Stream, type StreamHandler } from "./stream.js";
+
+// Large enough that the link, not the window, is the limit; the connection's is shared by all streams.
+const streamWindowBytes = 1024 * 1024;
+const connectionWindowBytes = 16 * 1024 * 1024;
+const defaultWindowBytes = 65_535;
+const maxWindowBytes = 2 ** 31 - 1;
+const lastStreamId = 2 ** 31 - 1;
+// Header blocks of etcd have some hundred bytes.
+const maxHeaderListBytes = 64 * 1024;
+const maxHeaderFrames = 16;
+// A server that does not read must not make us hoard what it asks us to answer.
+const maxUnsentBytes = 4 * 1024 * 1024;
+
+/** What a connection tells its owner. */
+export interface ConnectionOwner {
+  /** The server's first settings have arrived: requests may go out. */
+  onReady(): void;
+  /** No new requests from now on; those under way go on. */
+  onDraining(reason: Error): void;
+  /** A stream has ended: there is room for another. */
+  onStreamClosed(): void;
+  /** Everything has ended. */
+  onClosed(reason: Error): void;
+}
+
+/** How a connection behaves. */
+export interface ConnectionSetup {
+  readonly keepAlive: KeepaliveTimes | false;
+  readonly clock: Clock;
+}
+
+/**
+ * The client's end of one HTTP/2 connection (RFC 9113), straight on a socket.
+ *
+ * It lives through three states. *Starting*: preface and settings are out, the server's SETTINGS is awaited. *Open*:
+ * streams come and go. *Draining*: after GOAWAY, `drain` or the last stream id, no new streams; when the last one ends,
+ * so does the connection. A violation, an error of the socket or its end closes the connection from any state.
+ */
+export class Http2Connection implements FrameSink {
+  readonly #socket: Duplex;
+  readonly #owner: ConnectionOwner;
+  readonly #reader = new FrameReader(this);
+  readonly #writer = new FrameWriter();
+  readonly #decoder = new HeaderDecoder(maxHeaderListBytes);
+  readonly #encoder = new HeaderEncoder();
+  readonly #server = new ServerSettings();
+  readonly #flood: FloodGuard;
+  readonly #keepalive: Keepalive;
+  readonly #streams = new Map<number, Stream>();
+  /** Streams with data that flow control holds back, in the order in which they began to wait. */
+  readonly #blocked = new Set<Stream>();
+  readonly #padding = new PaddedData();
+  #ready = false;
+  #draining = false;
+  #closed = false;
+  #nextId = 1;
+  #sendWindow = defaultWindowBytes;
+  #receiveWindow = connectionWindowBytes;
+  #unreturned = 0;
+  #headers: { readonly streamId: number; readonly end: boolean; readonly parts: Buffer[]; bytes: number } | undefined;
+  #flushScheduled = false;
+  /** Bytes handed to the socket so far. */
+  #flushed = 0;
+
+  constructor(socket: Duplex, setup: ConnectionSetup, owner: ConnectionOwner) {
+    this.#socket = socket;
+    this.#owner = owner;
+    this.#flood = new FloodGuard(setup.clock);
+    this.#keepalive = new Keepalive(setup.keepAlive, setup.clock, {
+      ping: () => this.#ping(),
+      dead: (silenceMs) => this.close(new Error(`the server has been silent for ${Math.round(silenceMs)} ms`)),
+    });
+    socket.on("data", (chunk: Buffer) => this.read(chunk));
+    socket.on("error", (error) => this.close(error));
+    socket.on("end", () => this.close(new Error("the server closed the connection")));
+    socket.on("close", () => this.close(new Error("the connection was closed")));
+    this.#greet();
+  }
+
+  /** Whether new requests may be opened, as far as the state goes; see {@link full}. */
+  get open(): boolean {
+    return this.#ready && !this.#draining && !this.#closed;
+  }
+
+  /** Whether the server's limit of streams is reached, or our own of bytes that wait to be sent. */
+  get full(): boolean {
+    return this.#streams.size >= this.#server.maxConcurrentStreams || this.#socket.writableLength > maxUnsentBytes;
+  }
+
+  get streams(): number {
+    return this.#streams.size;
+  }
+
+  /** Changes when header blocks that were encoded earlier have become useless. */
+  get headerGeneration(): number {
+    return this.#encoder.generation;
+  }
+
+  get keepalive(): Keepalive {
+    return this.#keepalive;
+  }
+
+  encodeHeaders(fields: HeaderFields, secret: ReadonlySet<string>): Buffer {
+    return this.#encoder.encode(fields, secret);
+  }
+
+  /** Opens a stream. Only while {@link open} and not {@link full}. */
+  request(handler: StreamHandler, headerBlock: Buffer, returnsAtOnce: boolean): Stream {
+    const id = this.#nextId;
+    this.#nextId += 2;
+    const windows = { send: this.#server.initialWindowBytes, receive: streamWindowBytes };
+    const stream = new Stream(id, handler, windows, returnsAtOnce);
+    if (this.#streams.size === 0) this.#wake();
+    this.#streams.set(id, stream);
+    this.#writeHeaders(id, headerBlock);
+    this.#scheduleFlush();
+    // Stream ids are used up after a billion requests; the next ones need another connection (RFC 9113, 5.1.1).
+    if (this.#nextId > lastStreamId) this.drain(new Error("the connection has used up its stream ids"));
+    return stream;
+  }
+
+  /**
+   * Tells whether `bytes` of DATA can be written in one frame at once. If so write them with {@link reserve} and
+   * {@link commit}; else with {@link send}.
+   */
+  fits(stream: Stream, bytes: number): boolean {
+    return (
+      bytes <= defaultMaxFrameBytes &&
+      bytes <= this.#sendWindow &&
+      bytes <= stream.sendWindow &&
+      stream.held.length === 0
+    );
+  }
+
+  /** The buffer for one DATA frame with `bytes` of payload; the payload starts at the returned position. */
+  reserve(bytes: number): { readonly buffer: Buffer; readonly position: number } {
+    const buffer = this.#writer.reserve(bytes + 9);
+    return { buffer, position: this.#writer.position + 9 };
+  }
+
+  /** Completes the DATA frame whose payload was put where {@link reserve} said. */
+  commit(stream: Stream, bytes: number, end: boolean): void {
+    const buffer = this.#writer.reserve(bytes + 9);
+    writeFrameHeader(buffer, this.#writer.position, bytes, FrameType.data, end ? Flag.endStream : 0, stream.id);
+    this.#writer.advance(bytes + 9);
+    this.#sendWindow -= bytes;
+    stream.sendWindow -= bytes;
+    if (end) this.#finishRequest(stream);
+    this.#scheduleFlush();
+  }
+
+  /** Sends DATA as flow control permits. `onSent` is called when all of it has been written. */
+  send(stream: Stream, bytes: Uint8Array, end: boolean, onSent?: () => void): void {
+    if (stream.localClosed || !this.#streams.has(stream.id)) return;
+    stream.held.push({ bytes, position: 0, end, onSent });
+    this.#blocked.add(stream);
+    this.#sendHeld();
+  }
+
+  /** Takes a stream out and tells the server, unless it is done. */
+  reset(stream: Stream, code: number): void {
+    if (!this.#remove(stream)) return;
+    this.#writer.rstStream(stream.id, code);
+    this.#scheduleFlush();
+  }
+
+  /** The consumer of a stream has taken `bytes`: the server may send as many more. */
+  taken(stream: Stream, bytes: number): void {
+    stream.unreturned += bytes;
+    if (stream.unreturned < streamWindowBytes / 2 || !this.#streams.has(stream.id)) return;
+    this.#writer.windowUpdate(stream.id, stream.unreturned);
+    stream.receiveWindow += stream.unreturned;
+    stream.unreturned = 0;
+    this.#scheduleFlush();
+  }
+
+  /** Takes no new requests; closes when those under way are done. */
+  drain(reason: Error): void {
+    if (this.#draining || this.#closed) return;
+    this.#draining = true;
+    this.#owner.onDraining(reason);
+    if (this.#streams.size === 0) this.close(reason);
+  }
+
+  /** Ends everything at once. */
+  close(reason: Error): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#reader.stop();
+    this.#keepalive.stop();
+    const acceptedBytes = this.#flushed - this.#socket.writableLength;
+    const streams = [...this.#streams.values()];
+    this.#streams.clear();
+    this.#blocked.clear();
+    this.#socket.destroy();
+    for (const stream of streams) {
+      const disposition: Disposition = stream.completeAt > acceptedBytes ? "unsent" : "unknown";
+      stream.handler.onFailure(reason, disposition, undefined);
+    }
+    this.#owner.onClosed(reason);
+  }
+
+  /** Takes bytes from the server. */
+  read(chunk: Buffer): void {
+    if (this.#closed) return;
+    this.#keepalive.heard();
+    try {
+      this.#reader.read(chunk);
+    } catch (error) {
+      this.#violated(error, chunk);
+    }
+  }
+
+  onFrame(type: number, flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
+    if (!this.#ready && type !== FrameType.settings) {
+      throw new ConnectionViolation(ErrorCode.protocolError, "the first frame is not SETTINGS");
+    }
+    if (this.#headers !== undefined && type !== FrameType.continuation) {
+      throw new ConnectionViolation(ErrorCode.protocolError, "a header block that is interrupted");
+    }
+    switch (type) {
+      case FrameType.headers:
+        return this.#onHeaders(flags, streamId, buffer, start, end);
+      case FrameType.continuation:
+        return this.#onContinuation(flags, streamId, buffer, start, end);
+      case FrameType.rstStream:
+        return this.#onReset(streamId, buffer, start, end);
+      case FrameType.settings:
+        return this.#onSettings(flags, streamId, buffer, start, end);
+      case FrameType.ping:
+        return this.#onPing(flags, streamId, buffer, start, end);
+      case FrameType.goaway:
+        return this.#onGoaway(streamId, buffer, start, end);
+      case FrameType.windowUpdate:
+        return this.#onWindowUpdate(streamId, buffer, start, end);
+      case FrameType.pushPromise:
+        throw new ConnectionViolation(ErrorCode.protocolError, "a push, which was not permitted");
+      default: // PRIORITY says nothing to a client; unknown types are ignored (RFC 9113, 4.1).
+        this.#flood.count("meaningless");
+    }
+  }
+
+  onData(
+    flags: number,
+    streamId: number,
+    length: number,
+    frameStart: boolean,
+    frameEnd: boolean,
+    buffer: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    if (!this.#ready || this.#headers !== undefined || streamId === 0) {
+      throw new ConnectionViolation(ErrorCode.protocolError, "DATA where there may be none");
+    }
+    const stream = this.#streams.get(streamId);
+    if (frameStart) {
+      if (stream === undefined && streamId >= this.#nextId) {
+        throw new ConnectionViolation(ErrorCode.protocolError, "DATA on a stream that was never opened");
+      }
+      if (length === 0 && (flags & Flag.endStream) === 0) this.#flood.count("empty DATA");
+      this.#receiveWindow -= length;
+      if (this.#receiveWindow < 0) {
+        throw new ConnectionViolation(ErrorCode.flowControlError, "more data than the window allows");
+      }
+      this.#returnToConnection(length);
+      if (stream !== undefined) {
+        stream.receiveWindow -= length;
+        if (stream.receiveWindow < 0) {
+          return this.#failStream(stream, ErrorCode.flowControlError, "more data than the stream's window allows");
+        }
+        if (!stream.headed) return this.#failStream(stream, ErrorCode.protocolError, "DATA before the headers");
+      }
+    }
+    if (stream === undefined) return; // of a stream that we have reset
+    const { handler } = stream;
+    this.#padding.piece(flags, length, frameStart, buffer, start, end);
+    const content = this.#padding.end - this.#padding.start;
+    // Padding is nothing that a consumer could take.
+    const toReturn = stream.returnsAtOnce ? end - start : end - start - content;
+    if (content > 0) handler.onData(buffer, this.#padding.start, this.#padding.end);
+    if (frameEnd && (flags & Flag.endStream) !== 0) {
+      if (this.#remove(stream)) this.#endedByServer(stream);
+    } else if (toReturn > 0) {
+      this.taken(stream, toReturn);
+    }
+  }
+
+  #greet(): void {
+    this.#writer.preface();
+    this.#writer.settings([
+      [Setting.headerTableSize, 0],
+      [Setting.enablePush, 0],
+      [Setting.initialWindowSize, streamWindowBytes],
+      [Setting.maxHeaderListSize, maxHeaderListBytes],
+    ]);
+    this.#writer.windowUpdate(0, connectionWindowBytes - defaultWindowBytes);
+    this.#scheduleFlush();
+  }
+
+  #wake(): void {
+    (this.#socket as Partial<Socket>).ref?.();
+    this.#keepalive.streams(1);
+  }
+
+  /** Takes a stream out; `false` when it was out already. */
+  #remove(stream: Stream): boolean {
+    if (!this.#streams.delete(stream.id)) return false;
+    if (stream.held.length > 0) this.#blocked.delete(stream);
+    this.#owner.onStreamClosed();
+    if (this.#streams.size > 0) return true;
+    this.#keepalive.streams(0);
+    (this.#socket as Partial<Socket>).unref?.();
+    if (this.#draining) {
+      // Not from within a callback of this very connection.
+      process.nextTick(() => this.close(new Error("the connection was drained")));
+    }
+    return true;
+  }
+
+  #endedByServer(stream: Stream): void {
+    // The rest of the request interests nobody (RFC 9113, 8.1).
+    if (!stream.localClosed) {
+      this.#writer.rstStream(stream.id, ErrorCode.noError);
+      this.#scheduleFlush();
+    }
+    stream.handler.onEnd();
+  }
+
+  #failStream(stream: Stream, code: number, message: string): void {
+    this.reset(stream, code);
+    stream.handler.onFailure(new StreamViolation(code, message), "unknown", undefined);
+  }
+
+  #writeHeaders(id: number, block: Buffer): void {
+    const first = Math.min(block.length, defaultMaxFrameBytes);
+    this.#writer.frameHeader(first, FrameType.headers, first === block.length ? Flag.endHeaders : 0, id);
+    this.#writer.bytes(block, 0, first);
+    for (let position = first; position < block.length; ) {
+      const next = Math.min(position + defaultMaxFrameBytes, block.length);
+      this.#writer.frameHeader(next - position, FrameType.continuation, next === block.length ? Flag.endHeaders : 0, id);
+      this.#writer.bytes(block, position, next);
+      position = next;
+    }
+  }
+
+  #finishRequest(stream: Stream): void {
+    stream.localClosed = true;
+    stream.completeAt = this.#writer.written;
+  }
+
+  #sendHeld(): void {
+    for (const stream of this.#blocked) {
+      if (this.#sendWindow <= 0) break;
+      if (this.#sendFrom(stream)) this.#blocked.delete(stream);
+    }
+  }
+
+  /** Writes what a stream may send; `true` when nothing is held any more. */
+  #sendFrom(stream: Stream): boolean {
+    for (;;) {
+      const part = stream.held[0];
+      if (part === undefined) return true;
+      const left = part.bytes.length - part.position;
+      const bytes = Math.min(left, stream.sendWindow, this.#sendWindow, defaultMaxFrameBytes);
+      if (bytes <= 0 && left > 0) return false;
+      const last = bytes === left;
+      const end = last && part.end;
+      this.#writer.frameHeader(bytes, FrameType.data, end ? Flag.endStream : 0, stream.id);
+      this.#writer.bytes(part.bytes, part.position, part.position + bytes);
+      part.position += bytes;
+      this.#sendWindow -= bytes;
+      stream.sendWindow -= bytes;
+      this.#scheduleFlush();
+      if (!last) continue;
+      stream.held.shift();
+      if (end) this.#finishRequest(stream);
+      part.onSent?.();
+    }
+  }
+
+  #onHeaders(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
+    let from = start;
+    let to = end;
+    if ((flags & Flag.padded) !== 0) {
+      to -= buffer[from++] ?? 0;
+    }
+    if ((flags & Flag.priority) !== 0) from += 5;
+    if (from > to || streamId === 0) throw new ConnectionViolation(ErrorCode.protocolError, "HEADERS out of shape");
+    const endStream = (flags & Flag.endStream) !== 0;
+    if ((flags & Flag.endHeaders) !== 0) {
+      this.#onHeaderBlock(streamId, endStream, buffer, from, to);
+      return;
+    }
+    this.#headers = { streamId, end: endStream, parts: [Buffer.from(buffer.subarray(from, to))], bytes: to - from };
+  }
+
+  #onContinuation(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
+    const headers = this.#headers;
+    if (headers === undefined || headers.streamId !== streamId) {
+      throw new ConnectionViolation(ErrorCode.protocolError, "CONTINUATION without a beginning");
+    }
+    headers.parts.push(Buffer.from(buffer.subarray(start, end)));
+    headers.bytes += end - start;
+    if (headers.bytes > maxHeaderListBytes || headers.parts.length > maxHeaderFrames) {
+      throw new ConnectionViolation(ErrorCode.enhanceYourCalm, "a header block without end");
+    }
+    if ((flags & Flag.endHeaders) === 0) return;
+    this.#headers = undefined;
+    const block = Buffer.concat(headers.parts);
+    this.#onHeaderBlock(streamId, headers.end, block, 0, block.length);
+  }
+
+  #onHeaderBlock(streamId: number, endStream: boolean, buffer: Buffer, start: number, end: number): void {
+    const fields = this.#decoder.decode(buffer, start, end);
+    const stream = this.#streams.get(streamId);
+    if (stream === undefined) {
+      if (streamId >= this.#nextId) {
+        throw new ConnectionViolation(ErrorCode.protocolError, "HEADERS on a stream that was never opened");
+      }
+      return this.#flood.count("useless HEADERS");
+    }
+    // An interim response (RFC 9113, 8.1) says nothing to a gRPC client.
+    if (!stream.headed && !endStream && isInterim(fields)) return this.#flood.count("interim HEADERS");
+    if (stream.headed && !endStream) {
+      return this.#failStream(stream, ErrorCode.protocolError, "trailers that do not end the stream");
+    }
+    stream.headed = true;
+    const ended = endStream && this.#remove(stream);
+    stream.handler.onHeaders(fields, endStream);
+    if (ended) this.#endedByServer(stream);
+  }
+
+  #onReset(streamId: number, buffer: Buffer, start: number, end: number): void {
+    if (end - start !== 4) throw new ConnectionViolation(ErrorCode.frameSizeError, "RST_STREAM of an odd length");
+    if (streamId === 0 || streamId >= this.#nextId) {
+      throw new ConnectionViolation(ErrorCode.protocolError, "RST_STREAM of a stream that was never opened");
+    }
+    const stream = this.#streams.get(streamId);
+    if (stream === undefined) return this.#flood.count("RST_STREAM");
+    const code = buffer.readUInt32BE(start);
+    this.#remove(stream);
+    const disposition: Disposition = code === ErrorCode.refusedStream ? "refused" : "unknown";
+    stream.handler.onFailure(new Error(`the server reset the stream (${errorName(code)})`), disposition, code);
+  }
+
+  #onSettings(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
+    if (streamId !== 0) throw new ConnectionViolation(ErrorCode.protocolError, "SETTINGS on a stream");
+    if ((flags & Flag.ack) !== 0) {
+      if (end > start) throw new ConnectionViolation(ErrorCode.frameSizeError, "SETTINGS that acknowledge and set");
+      if (!this.#ready) throw new ConnectionViolation(ErrorCode.protocolError, "the first SETTINGS acknowledges");
+      return;
+    }
+    this.#flood.count("SETTINGS");
+    const windowBefore = this.#server.initialWindowBytes;
+    this.#server.read(buffer, start, end);
+    this.#encoder.setTableSize(this.#server.headerTableSize);
+    this.#resizeWindows(this.#server.initialWindowBytes - windowBefore);
+    this.#writer.settingsAck();
+    this.#answer();
+    if (this.#ready) return;
+    this.#ready = true;
+    (this.#socket as Partial<Socket>).unref?.();
+    this.#owner.onReady();
+  }
+
+  /** A new initial window changes that of every stream by as much (RFC 9113, 6.9.2). */
+  #resizeWindows(change: number): void {
+    if (change === 0) return;
+    for (const stream of this.#streams.values()) {
+      stream.sendWindow += change;
+      if (stream.sendWindow > maxWindowBytes) {
+        throw new ConnectionViolation(ErrorCode.flowControlError, "a window that overflows");
+      }
+    }
+    this.#sendHeld();
+  }
+
+  #onPing(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
+    if (streamId !== 0) throw new ConnectionViolation(ErrorCode.protocolError, "PING on a stream");
+    if (end - start !== 8) throw new ConnectionViolation(ErrorCode.frameSizeError, "PING of an odd length");
+    if ((flags & Flag.ack) !== 0) return; // that something was heard is all there is to it
+    this.#flood.count("PING");
+    this.#writer.ping(buffer.subarray(start, end), true);
+    this.#answer();
+  }
+
+  #onGoaway(streamId: number, buffer: Buffer, start: number, end: number): void {
+    if (streamId !== 0 || end - start < 8) throw new ConnectionViolation(ErrorCode.protocolError, "GOAWAY out of shape");
+    const last = buffer.readUInt32BE(start) & lastStreamId;
+    const code = buffer.readUInt32BE(start + 4);
+    if (code === ErrorCode.enhanceYourCalm) this.#keepalive.slowDown();
+    const reason = new Error(`the server is going away (${errorName(code)})`);
+    for (const stream of [...this.#streams.values()]) {
+      if (stream.id <= last) continue;
+      this.#remove(stream);
+      stream.handler.onFailure(reason, "refused", undefined);
+    }
+    this.drain(reason);
+  }
+
+  #onWindowUpdate(streamId: number, buffer: Buffer, start: number, end: number): void {
+    if (end - start !== 4) throw new ConnectionViolation(ErrorCode.frameSizeError, "WINDOW_UPDATE of an odd length");
+    const increment = buffer.readUInt32BE(start) & lastStreamId;
+    if (streamId === 0) {
+      this.#sendWindow += increment;
+      if (increment === 0 || this.#sendWindow > maxWindowBytes) {
+        throw new ConnectionViolation(ErrorCode.flowControlError, "a window that does not grow, or too far");
+      }
+    } else {
+      if (streamId >= this.#nextId) {
+        throw new ConnectionViolation(ErrorCode.protocolError, "WINDOW_UPDATE of a stream that was never opened");
+      }
+      const stream = this.#streams.get(streamId);
+      if (stream === undefined) return;
+      stream.sendWindow += increment;
+      if (increment === 0 || stream.sendWindow > maxWindowBytes) {
+        return this.#failStream(stream, ErrorCode.flowControlError, "a window that does not grow, or too far");
+      }
+    }
+    this.#sendHeld();
+  }
+
+  #returnToConnection(bytes: number): void {
+    this.#unreturned += bytes;
+    if (this.#unreturned < connectionWindowBytes / 2) return;
+    this.#writer.windowUpdate(0, this.#unreturned);
+    this.#receiveWindow += this.#unreturned;
+    this.#unreturned = 0;
+    this.#scheduleFlush();
+  }
+
+  #ping(): void {
+    this.#writer.ping(Buffer.alloc(8), false);
+    this.#scheduleFlush();
+  }
+
+  /** Something was written because the server asked for it. */
+  #answer(): void {
+    if (this.#socket.writableLength > maxUnsentBytes) {
+      throw new ConnectionViolation(ErrorCode.enhanceYourCalm, "questions from a server that does not read the answers");
+    }
+    this.#scheduleFlush();
+  }
+
+  /** What one turn of the event loop writes leaves in one piece. */
+  #scheduleFlush(): void {
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    process.nextTick(this.#flush);
+  }
+
+  readonly #flush = (): void => {
+    this.#flushScheduled = false;
+    if (this.#closed) return;
+    const pieces = this.#writer.take();
+    this.#flushed = this.#writer.written;
+    if (pieces.length === 1 && pieces[0] !== undefined) {
+      this.#socket.write(pieces[0]);
+      return;
+    }
+    this.#socket.cork();
+    for (const piece of pieces) this.#socket.write(piece);
+    this.#socket.uncork();
+  };
+
+  #violated(error: unknown, chunk: Buffer): void {
+    if (!(error instanceof ConnectionViolation)) {
+      this.close(error instanceof Error ? error : new Error(String(error)));
+      return;
+    }
+    if (!this.#ready) {
+      this.close(Object.assign(new Error(describeForeignServer(chunk)), { kind: "protocol" }));
+      return;
+    }
+    // Says why before it hangs up (RFC 9113, 5.4.1).
+    this.#writer.goaway(0, error.code);
+    this.#flush();
+    this.close(Object.assign(new Error(`the server broke HTTP/2: ${error.message}`, { cause: error }), { kind: "protocol" }));
+  }
+}
+
+function isInterim(fields: HeaderFields): boolean {
+  const status = fields[0];
+  return status !== undefined && status[0] === ":status" && status[1].startsWith("1");
+}

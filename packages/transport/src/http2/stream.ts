@@ -1,0 +1,58 @@
+import type { Disposition } from "../disposition.js";
+import type { HeaderFields } from "../hpack/header-decoder.js";
+
+/** What happens to one stream, in order; after `onEnd` or `onFailure` nothing more does. */
+export interface StreamHandler {
+  /** A header block: the response's head, or its trailers when `end`. */
+  onHeaders(fields: HeaderFields, end: boolean): void;
+  /** Part of the response's body, in a buffer that is only lent. `end`: there is no more, not even trailers. */
+  onData(buffer: Buffer, start: number, end: number): void;
+  /** The server is done. */
+  onEnd(): void;
+  /** The stream ended before the server was done: reset by `code`, or with its connection (`code` undefined). */
+  onFailure(reason: Error, disposition: Disposition, code: number | undefined): void;
+}
+
+/** A part of the request that flow control holds back. */
+interface HeldData {
+  readonly bytes: Uint8Array;
+  position: number;
+  readonly end: boolean;
+  readonly onSent: (() => void) | undefined;
+}
+
+/**
+ * One stream of a connection (RFC 9113, 5.1), from the client's side: it is open once its HEADERS is written, half-closed
+ * (local) once END_STREAM is, and closed when the server's END_STREAM has arrived or either side has reset it.
+ */
+export class Stream {
+  readonly id: number;
+  readonly handler: StreamHandler;
+  /** Bytes of DATA that the server will take (RFC 9113, 5.2); may be negative after a change of settings. */
+  sendWindow: number;
+  /** Bytes of DATA that the server may still send. */
+  receiveWindow: number;
+  /** Bytes that were received and have not been given back to the window. */
+  unreturned = 0;
+  /** Whether received bytes go back to the window at once, or when the consumer has taken them. */
+  readonly returnsAtOnce: boolean;
+  localClosed = false;
+  /** Whether a header block of the response has arrived. */
+  headed = false;
+  /** Position in the connection's output at which the request is complete; Infinity while it is not. */
+  completeAt: number = Number.POSITIVE_INFINITY;
+  readonly held: HeldData[] = [];
+
+  constructor(
+    id: number,
+    handler: StreamHandler,
+    windows: { readonly send: number; readonly receive: number },
+    returnsAtOnce: boolean,
+  ) {
+    this.id = id;
+    this.handler = handler;
+    this.sendWindow = windows.send;
+    this.receiveWindow = windows.receive;
+    this.returnsAtOnce = returnsAtOnce;
+  }
+}
