@@ -64,7 +64,7 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<EtcdCluster>
   const { members: count = 1, args = [], env = {}, startTimeoutMs = 30_000 } = options;
   const binary = await findEtcdBinary(options.version);
   // The real path, since a unix socket's may be at most some hundred bytes and is compared by some tests.
-  const root = await realpath(await mkdtemp(join(tmpdir(), "etcdkit-")));
+  const root = await realpath(await mkdtemp(join(options.temporaryDirectory ?? tmpdir(), "etcdkit-")));
   const watchdog = startWatchdog(root);
   const members: ManagedMember[] = [];
   const network = options.partitionable ? createPeerNetwork() : undefined;

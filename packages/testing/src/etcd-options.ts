@@ -26,6 +26,8 @@ export interface EtcdOptions {
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** Keep the data here, also afterwards; for one member only. Default: a temporary folder. */
   readonly dataDirectory?: string | undefined;
+  /** Where the temporary folder is made, for one that is kept in memory. Default: where the system makes them. */
+  readonly temporaryDirectory?: string | undefined;
   /** How long a member may take to serve, in milliseconds. Default 30_000. */
   readonly startTimeoutMs?: number | undefined;
   /**
