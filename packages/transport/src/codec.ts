@@ -1,4 +1,12 @@
-import { create, type DescMessage, fromBinary, isMessage, type MessageInitShape, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescMessage,
+  fromBinary,
+  isMessage,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from "@bufbuild/protobuf";
 
 /** Puts messages of one type into bytes and takes them out again. */
 export interface MessageCodec<D extends DescMessage = DescMessage> {
@@ -41,7 +49,10 @@ class ReflectiveCodec implements MessageCodec {
   }
 
   size(message: MessageInitShape<DescMessage>): number {
-    this.#bytes = toBinary(this.#desc, isMessage(message, this.#desc) ? message : create(this.#desc, message));
+    this.#bytes = toBinary(
+      this.#desc,
+      isMessage(message, this.#desc) ? message : create(this.#desc, message),
+    );
     return this.#bytes.length;
   }
 

@@ -41,7 +41,13 @@ export class Deadlines {
       list = { first: undefined, last: undefined, cancel: undefined };
       this.#lists.set(timeoutMs, list);
     }
-    const entry: Entry = { timed, dueAt: this.#clock.now() + timeoutMs, before: list.last, after: undefined, list };
+    const entry: Entry = {
+      timed,
+      dueAt: this.#clock.now() + timeoutMs,
+      before: list.last,
+      after: undefined,
+      list,
+    };
     if (list.last === undefined) list.first = entry;
     else list.last.after = entry;
     list.last = entry;
@@ -67,7 +73,11 @@ export class Deadlines {
       this.#lists.delete(timeoutMs);
       return;
     }
-    list.cancel = this.#clock.setTimer(first.dueAt - this.#clock.now(), () => this.#fire(timeoutMs, list), false);
+    list.cancel = this.#clock.setTimer(
+      first.dueAt - this.#clock.now(),
+      () => this.#fire(timeoutMs, list),
+      false,
+    );
   }
 
   /**

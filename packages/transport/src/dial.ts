@@ -32,10 +32,15 @@ export interface DialOptions {
 /** Opens a socket, TLS included where the address asks for it. Rejects with `signal.reason` on abort. */
 export async function dial(address: Address, options: DialOptions, signal: AbortSignal): Promise<Duplex> {
   signal.throwIfAborted();
+  // First, since reading files takes time in which a socket would be without anybody to look after it.
+  const tls = address.tls ? ((await options.tls?.()) ?? {}) : undefined;
+  signal.throwIfAborted();
   const raw = await (options.dial ?? openSocket)(address, signal);
-  if (!address.tls) return raw;
+  if (tls === undefined) return raw;
+  // What is wrong with the socket below is told by the one above.
+  raw.on("error", () => undefined);
   try {
-    return await encrypt(raw, address, (await options.tls?.()) ?? {}, signal);
+    return await encrypt(raw, address, tls, signal);
   } catch (error) {
     raw.destroy();
     throw error;
@@ -52,7 +57,12 @@ function openSocket({ target }: Address, signal: AbortSignal): Promise<Socket> {
   return untilEvent(socket, "connect", signal);
 }
 
-async function encrypt(raw: Duplex, address: Address, tls: TlsSettings, signal: AbortSignal): Promise<TLSSocket> {
+async function encrypt(
+  raw: Duplex,
+  address: Address,
+  tls: TlsSettings,
+  signal: AbortSignal,
+): Promise<TLSSocket> {
   signal.throwIfAborted();
   const { serverName = address.serverName, insecureSkipVerify, ...secureContext } = tls;
   const socket = connectTls({
@@ -73,11 +83,15 @@ async function encrypt(raw: Duplex, address: Address, tls: TlsSettings, signal: 
   return socket;
 }
 
-function untilEvent<S extends Socket>(socket: S, event: "connect" | "secureConnect", signal: AbortSignal): Promise<S> {
+function untilEvent<S extends Socket>(
+  socket: S,
+  event: "connect" | "secureConnect",
+  signal: AbortSignal,
+): Promise<S> {
   return new Promise((resolve, reject) => {
+    // The listener of errors stays: none may go unheard, whoever looks after the socket next.
     const settle = (finish: () => void): void => {
       socket.off(event, onEvent);
-      socket.off("error", onError);
       socket.off("close", onClose);
       signal.removeEventListener("abort", onAbort);
       finish();
@@ -87,7 +101,6 @@ function untilEvent<S extends Socket>(socket: S, event: "connect" | "secureConne
     const onClose = (): void => settle(() => reject(new Error("the server closed the connection")));
     const onAbort = (): void =>
       settle(() => {
-        socket.on("error", () => undefined); // what a destroyed socket still has to say interests nobody
         socket.destroy();
         reject(signal.reason);
       });

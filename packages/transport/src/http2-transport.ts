@@ -1,21 +1,30 @@
 import type { Duplex } from "node:stream";
 import { gzipSync } from "node:zlib";
-import type { DescMessage, DescMethod, DescMethodStreaming, DescMethodUnary, MessageInitShape } from "@bufbuild/protobuf";
+import type {
+  DescMessage,
+  DescMethod,
+  DescMethodStreaming,
+  DescMethodUnary,
+  MessageInitShape,
+} from "@bufbuild/protobuf";
 import { Code, type ContextValues, type StreamResponse, type UnaryResponse } from "@connectrpc/connect";
 import { type Clock, systemClock } from "./clock.js";
 import { type CodecChoice, codecOf, type MessageCodec } from "./codec.js";
 import { Deadlines } from "./deadlines.js";
 import { type Address, type DialOptions, dial } from "./dial.js";
+import type { Disposition } from "./disposition.js";
 import type { ConnectionState, EndpointTransport, TransportEvent } from "./endpoint-transport.js";
 import { type HeaderInput, RequestHeaders } from "./grpc/request-headers.js";
+import { RequestSource } from "./grpc/request-source.js";
 import { StreamingCall } from "./grpc/streaming-call.js";
 import { UnaryCall } from "./grpc/unary-call.js";
 import { Http2Connection } from "./http2/connection.js";
 import type { Stream, StreamHandler } from "./http2/stream.js";
-import type { KeepaliveTimes } from "./keepalive.js";
+import type { KeepalivePace, KeepaliveTimes } from "./keepalive.js";
 import { linkError, TransportError } from "./transport-error.js";
 
 const prefixBytes = 5;
+const shortQueue = 64;
 
 /** How gRPC to one endpoint behaves. */
 export interface Http2TransportOptions extends DialOptions {
@@ -60,7 +69,12 @@ class Http2Transport implements EndpointTransport {
   /** Connections that take no new requests but still serve old ones. */
   readonly #draining = new Set<Http2Connection>();
   readonly #codecs = new Map<DescMessage, MessageCodec>();
+  /** How hard the server finds our pings; see {@link KeepalivePace}. */
+  readonly #pace: KeepalivePace = { slowness: 1 };
   #queue: Queued[] = [];
+  /** Length of the queue at which calls that are over are swept out of it. */
+  #sweepAt = shortQueue;
+  #abortDial: ((reason: unknown) => void) | undefined;
   #connection: Http2Connection | undefined;
   #dialing: Promise<void> | undefined;
   #state: ConnectionState = "idle";
@@ -100,6 +114,7 @@ class Http2Transport implements EndpointTransport {
   close(): Promise<void> {
     this.#enter("closed", undefined);
     const reason = new Error("the transport was closed");
+    this.#abortDial?.(closed());
     this.#connection?.close(reason);
     for (const connection of this.#draining) connection.close(reason);
     for (const queued of this.#queue.splice(0)) queued.fail(linkError(reason, "unsent"));
@@ -124,14 +139,18 @@ class Http2Transport implements EndpointTransport {
       return Promise.reject(error);
     }
     const call = new UnaryCall(method, this.#codec(method.output), this.#maxReceiveBytes);
-    call.limit(signal, timeoutMs, this.#deadlines);
-    if (signal?.aborted) call.fail(signal.reason);
+    const lifetimeMs = positive(timeoutMs);
+    call.limit(signal, lifetimeMs, this.#deadlines);
     const connection = this.#connection;
     if (connection?.open && !connection.full && this.#queue.length === 0) {
-      this.#startUnary(connection, call, method, timeoutMs, header, input, size);
+      try {
+        this.#startUnary(connection, call, method, lifetimeMs, header, input, size);
+      } catch (error) {
+        call.fail(error);
+      }
     } else {
       this.#enqueue({
-        start: (later) => this.#startUnary(later, call, method, timeoutMs, header, input, codec.size(input)),
+        start: (later) => this.#startUnary(later, call, method, lifetimeMs, header, input, codec.size(input)),
         settled: () => call.settled,
         fail: (reason) => call.fail(reason),
       });
@@ -148,20 +167,19 @@ class Http2Transport implements EndpointTransport {
     _contextValues?: ContextValues,
   ): Promise<StreamResponse<I, O>> {
     const call = new StreamingCall(method, this.#codec(method.output), this.#maxReceiveBytes);
-    call.limit(signal, timeoutMs, this.#deadlines);
+    const lifetimeMs = positive(timeoutMs);
+    call.limit(signal, lifetimeMs, this.#deadlines);
     const response = call.response();
-    if (signal?.aborted) call.fail(signal.reason);
     this.#enqueue({
       start: (connection) => {
-        const stream = this.#open(connection, call, method, timeoutMs, header, false);
-        const requests = input[Symbol.asyncIterator]();
-        call.begin(connection, stream, () => void requests.return?.().catch(() => undefined));
+        const requests = new RequestSource(input);
+        const stream = this.#open(connection, call, method, lifetimeMs, header, false);
+        call.begin(connection, stream, () => void requests.leave());
         void this.#sendAll(connection, stream, method, requests, call);
       },
       settled: () => call.settled,
       fail: (reason) => call.fail(reason),
     });
-    this.#serveQueue();
     return response;
   }
 
@@ -197,7 +215,11 @@ class Http2Transport implements EndpointTransport {
     header: HeaderInput | undefined,
     returnsAtOnce: boolean,
   ): Stream {
-    return connection.request(handler, this.#headers.block(connection, method, timeoutMs, header), returnsAtOnce);
+    return connection.request(
+      handler,
+      this.#headers.block(connection, method, timeoutMs, header),
+      returnsAtOnce,
+    );
   }
 
   /** A message as it travels: prefix and content, in one piece. */
@@ -220,19 +242,20 @@ class Http2Transport implements EndpointTransport {
     connection: Http2Connection,
     stream: Stream,
     method: DescMethodStreaming<I, O>,
-    requests: AsyncIterator<MessageInitShape<I>>,
+    requests: RequestSource<MessageInitShape<I>>,
     call: StreamingCall<I, O>,
   ): Promise<void> {
     const codec = this.#codec(method.input);
     // The one request of a server-streaming call ends the sending side with itself.
     const single = method.methodKind === "server_streaming";
     try {
-      for (;;) {
+      while (true) {
         const next = await requests.next();
         if (call.settled) return;
         if (next.done === true) break;
         const size = codec.size(next.value);
-        if (size > this.#maxSendBytes) throw tooLarge(size, this.#maxSendBytes);
+        if (size > this.#maxSendBytes)
+          throw tooLarge(size, this.#maxSendBytes, single ? "unsent" : "unknown");
         const framed = this.#frame(codec, next.value, size);
         if (single) {
           connection.send(stream, framed, true);
@@ -251,6 +274,11 @@ class Http2Transport implements EndpointTransport {
       queued.fail(linkError(new Error("there is no connection to the endpoint"), "unsent"));
       return;
     }
+    if (this.#queue.length >= this.#sweepAt) {
+      // Calls whose time is up must not pile up behind a limit that never rises.
+      this.#queue = this.#queue.filter((waiting) => !waiting.settled());
+      this.#sweepAt = Math.max(shortQueue, 2 * this.#queue.length);
+    }
     this.#queue.push(queued);
     this.#serveQueue();
   }
@@ -259,28 +287,42 @@ class Http2Transport implements EndpointTransport {
   #serveQueue(): void {
     const connection = this.#connection;
     if (this.#queue.length === 0 || connection === undefined) return;
-    let next = 0;
-    while (next < this.#queue.length && connection.open && !connection.full) {
-      const queued = this.#queue[next++];
-      if (queued?.settled() === false) queued.start(connection);
+    while (connection.open && !connection.full) {
+      const queued = this.#queue.shift();
+      if (queued === undefined) return;
+      if (queued.settled()) continue;
+      try {
+        queued.start(connection);
+      } catch (error) {
+        queued.fail(error);
+      }
     }
-    this.#queue.splice(0, next);
   }
 
   async #dial(signal: AbortSignal): Promise<void> {
     this.#enter("connecting", undefined);
+    const ending = new AbortController();
+    const onAbort = (): void => ending.abort(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    this.#abortDial = (reason) => ending.abort(reason);
     try {
-      const socket = await dial(this.#options.endpoint, this.#options, signal);
-      const connection = await this.#greet(socket, signal);
-      if (this.#isClosed()) {
-        connection.close(closed());
-        throw closed();
+      const socket = await dial(this.#options.endpoint, this.#options, ending.signal);
+      const connection = await this.#greet(socket, ending.signal);
+      if (ending.signal.aborted) {
+        connection.close(ending.signal.reason);
+        throw ending.signal.reason;
       }
+      // It may have come and gone in one breath.
+      if (!connection.open) throw new Error("the server closed the connection");
       this.#connection = connection;
       this.#enter("ready", undefined);
     } catch (error) {
       this.#enter("failed", error);
       throw error;
+    } finally {
+      this.#abortDial = undefined;
+      signal.removeEventListener("abort", onAbort);
     }
   }
 
@@ -292,14 +334,14 @@ class Http2Transport implements EndpointTransport {
       const { keepAlive = { intervalMs: 10_000, timeoutMs: 5_000, withoutCalls: false } } = this.#options;
       const connection = new Http2Connection(
         socket,
-        { keepAlive, clock: this.#clock },
+        { keepAlive, pace: this.#pace, clock: this.#clock },
         {
           onReady: () => {
             done();
             resolve(connection);
           },
           onDraining: (reason) => this.#onDraining(connection, reason),
-          onStreamClosed: () => this.#serveQueue(),
+          onRoom: () => this.#serveQueue(),
           onClosed: (reason) => {
             done();
             reject(reason);
@@ -329,10 +371,6 @@ class Http2Transport implements EndpointTransport {
     this.#enter("idle", reason);
   }
 
-  #isClosed(): boolean {
-    return this.#state === "closed";
-  }
-
   #enter(state: ConnectionState, reason: unknown): void {
     if (this.#state === state || this.#state === "closed") return;
     this.#state = state;
@@ -358,7 +396,12 @@ function closed(): TransportError {
   return new TransportError("link", "the transport is closed", Code.Unavailable, "unsent");
 }
 
-function tooLarge(bytes: number, most: number): TransportError {
+function tooLarge(bytes: number, most: number, disposition: Disposition = "unsent"): TransportError {
   const message = `the request has ${bytes} bytes, more than maxSendBytes (${most})`;
-  return new TransportError("limit", message, Code.ResourceExhausted, "unsent");
+  return new TransportError("limit", message, Code.ResourceExhausted, disposition);
+}
+
+/** A time that is not positive stands for no deadline, as Connect's clients mean it. */
+function positive(timeoutMs: number | undefined): number | undefined {
+  return timeoutMs !== undefined && timeoutMs > 0 ? timeoutMs : undefined;
 }

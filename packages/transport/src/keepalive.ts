@@ -12,6 +12,12 @@ export interface KeepaliveTimes {
 const waitingIntervalMs = 5_000;
 const waitingTimeoutMs = 2_000;
 
+/** How much less than configured a server wants to be pinged. It outlives connections. */
+export interface KeepalivePace {
+  /** Factor on the interval; 1 at first. */
+  slowness: number;
+}
+
 /** What a {@link Keepalive} does to the link it watches. */
 export interface KeepaliveLink {
   ping(): void;
@@ -28,15 +34,17 @@ export class Keepalive {
   readonly #times: KeepaliveTimes | false;
   readonly #clock: Clock;
   readonly #link: KeepaliveLink;
-  #slowness = 1;
+  readonly #pace: KeepalivePace;
+  #stopped = false;
   #streams = 0;
   #waiting = 0;
   #heardAt: number;
   #pingedAt: number | undefined;
   #cancelTimer: CancelTimer | undefined;
 
-  constructor(times: KeepaliveTimes | false, clock: Clock, link: KeepaliveLink) {
+  constructor(times: KeepaliveTimes | false, pace: KeepalivePace, clock: Clock, link: KeepaliveLink) {
     this.#times = times;
+    this.#pace = pace;
     this.#clock = clock;
     this.#link = link;
     this.#heardAt = clock.now();
@@ -67,14 +75,14 @@ export class Keepalive {
 
   /** The server finds the pings too many: half as many from now on (gRPC proposal A8). */
   slowDown(): void {
-    this.#slowness *= 2;
+    this.#pace.slowness *= 2;
   }
 
+  /** For good; what is told afterwards counts for nothing. */
   stop(): void {
+    this.#stopped = true;
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    this.#streams = 0;
-    this.#waiting = 0;
     this.#pingedAt = undefined;
   }
 
@@ -82,7 +90,7 @@ export class Keepalive {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     const times = this.#times;
-    if (times === false || (this.#streams === 0 && !times.withoutCalls)) return;
+    if (this.#stopped || times === false || (this.#streams === 0 && !times.withoutCalls)) return;
     const dueAt = this.#dueAt(times);
     this.#cancelTimer = this.#clock.setTimer(dueAt - this.#clock.now(), () => this.#due(times), false);
   }
@@ -95,7 +103,7 @@ export class Keepalive {
     }
     return (
       this.#heardAt +
-      (hurry ? Math.min(times.intervalMs, waitingIntervalMs) : times.intervalMs) * this.#slowness
+      (hurry ? Math.min(times.intervalMs, waitingIntervalMs) : times.intervalMs) * this.#pace.slowness
     );
   }
 

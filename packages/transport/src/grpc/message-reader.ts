@@ -3,6 +3,7 @@ import { Code } from "@connectrpc/connect";
 import { TransportError } from "../transport-error.js";
 
 const prefixBytes = 5;
+const nothing: Buffer = Buffer.alloc(0);
 
 /** Takes whole messages; the buffer is only lent. */
 export type OnMessage = (buffer: Buffer, start: number, end: number) => void;
@@ -16,10 +17,13 @@ export class MessageReader {
   readonly #onMessage: OnMessage;
   readonly #prefix: Buffer = Buffer.alloc(prefixBytes);
   #prefixHave = 0;
-  #parts: Buffer[] = [];
+  /** What has arrived of a message that is cut; grows as it comes. */
+  #partial: Buffer = nothing;
   #have = 0;
   #length = -1;
-  #gzip: boolean;
+  readonly #gzip: boolean;
+  /** Whether the message that is being read is compressed. */
+  #compressed = false;
 
   constructor(maxBytes: number, gzip: boolean, onMessage: OnMessage) {
     this.#maxBytes = maxBytes;
@@ -35,32 +39,42 @@ export class MessageReader {
   /** @throws `TransportError` for a message that is too large, or compressed in a way that was not announced. */
   read(buffer: Buffer, start: number, end: number): void {
     let position = start;
-    for (;;) {
+    while (true) {
       if (this.#length < 0) {
         position = this.#readPrefix(buffer, position, end);
         if (this.#length < 0) return;
       }
       const missing = this.#length - this.#have;
       if (end - position < missing) {
-        // A copy: the buffer belongs to the socket.
-        if (end > position) this.#parts.push(Buffer.from(buffer.subarray(position, end)));
-        this.#have += end - position;
+        this.#collect(buffer, position, end);
         return;
       }
       const messageEnd = position + missing;
       if (this.#have === 0) {
         this.#deliver(buffer, position, messageEnd);
       } else {
-        this.#parts.push(buffer.subarray(position, messageEnd));
-        const whole = Buffer.concat(this.#parts, this.#length);
-        this.#parts = [];
-        this.#deliver(whole, 0, whole.length);
+        this.#collect(buffer, position, messageEnd);
+        const whole = this.#partial;
+        this.#partial = nothing;
+        this.#deliver(whole, 0, this.#length);
       }
       position = messageEnd;
       this.#length = -1;
       this.#have = 0;
       if (position === end) return;
     }
+  }
+
+  /** Copies, since the buffer belongs to the socket, into room that at most doubles: an announced length costs nothing. */
+  #collect(buffer: Buffer, start: number, end: number): void {
+    const have = this.#have + end - start;
+    if (have > this.#partial.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.min(this.#length, Math.max(have, 2 * this.#partial.length)));
+      this.#partial.copy(larger, 0, 0, this.#have);
+      this.#partial = larger;
+    }
+    buffer.copy(this.#partial, this.#have, start, end);
+    this.#have = have;
   }
 
   #readPrefix(buffer: Buffer, start: number, end: number): number {
@@ -82,12 +96,11 @@ export class MessageReader {
   #begin(flag: number, length: number): void {
     if (flag > 1) throw broken(`a message with the flag ${flag}`);
     this.#compressed = flag === 1;
-    if (this.#compressed && !this.#gzip) throw broken("a compressed message, and no compression was announced");
+    if (this.#compressed && !this.#gzip)
+      throw broken("a compressed message, and no compression was announced");
     if (length > this.#maxBytes) throw tooLarge(length, this.#maxBytes);
     this.#length = length;
   }
-
-  #compressed = false;
 
   #deliver(buffer: Buffer, start: number, end: number): void {
     if (!this.#compressed) {
@@ -111,5 +124,10 @@ function broken(what: string, cause?: unknown): TransportError {
 
 function tooLarge(bytes: number | undefined, most: number): TransportError {
   const size = bytes === undefined ? "an answer" : `an answer of ${bytes} bytes`;
-  return new TransportError("limit", `${size}, more than maxReceiveBytes (${most})`, Code.ResourceExhausted, "unknown");
+  return new TransportError(
+    "limit",
+    `${size}, more than maxReceiveBytes (${most})`,
+    Code.ResourceExhausted,
+    "unknown",
+  );
 }

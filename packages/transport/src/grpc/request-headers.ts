@@ -8,6 +8,26 @@ export type HeaderInput = Headers | readonly (readonly [string, string])[] | Rea
 // Never put into a compression table, where a later guess could be compared with them (RFC 7541, 7.1).
 const secret: ReadonlySet<string> = new Set(["authorization", "cookie", "token"]);
 
+// Fields that say how this side speaks gRPC and HTTP/2, which is not the caller's to say; the last six have no place in
+// HTTP/2 at all (RFC 9113, 8.2.2).
+const reserved: ReadonlySet<string> = new Set([
+  "te",
+  "content-type",
+  "content-length",
+  "grpc-timeout",
+  "grpc-encoding",
+  "grpc-accept-encoding",
+  "host",
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "transfer-encoding",
+  "upgrade",
+]);
+const validName = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
+// RFC 9110, 5.5, in Latin-1: other text goes into fields as base64, under a name that ends in "-bin".
+const validValue = /^[\t\x20-\x7e\x80-\xff]*$/;
+
 interface Block {
   readonly connection: Http2Connection;
   readonly generation: number;
@@ -37,9 +57,19 @@ export class RequestHeaders {
   }
 
   /** The block to send next on `connection`; it must be sent before another is asked for. */
-  block(connection: Http2Connection, method: DescMethod, timeoutMs: number | undefined, metadata: HeaderInput | undefined): Buffer {
+  block(
+    connection: Http2Connection,
+    method: DescMethod,
+    timeoutMs: number | undefined,
+    metadata: HeaderInput | undefined,
+  ): Buffer {
     const seconds = timeoutMs === undefined ? undefined : Math.ceil(timeoutMs / 1_000);
-    const constant = metadata === undefined ? this.#none : Object.isFrozen(metadata) && Array.isArray(metadata) ? metadata : undefined;
+    const constant =
+      metadata === undefined
+        ? this.#none
+        : Object.isFrozen(metadata) && Array.isArray(metadata)
+          ? metadata
+          : undefined;
     if (constant === undefined) {
       return connection.encodeHeaders(this.#fields(method, seconds, metadata), secret);
     }
@@ -50,7 +80,11 @@ export class RequestHeaders {
     }
     const key = `${method.parent.typeName}/${method.name}/${seconds ?? ""}`;
     const known = blocks.get(key);
-    if (known !== undefined && known.connection === connection && known.generation === connection.headerGeneration) {
+    if (
+      known !== undefined &&
+      known.connection === connection &&
+      known.generation === connection.headerGeneration
+    ) {
       return known.bytes;
     }
     const before = connection.headerGeneration;
@@ -69,12 +103,21 @@ export class RequestHeaders {
       [":authority", authority],
       ["te", "trailers"],
       ["content-type", "application/grpc+proto"],
-      ["user-agent", userAgent],
       ["grpc-accept-encoding", "gzip"],
     ];
     if (compression !== undefined) fields.push(["grpc-encoding", compression]);
     if (seconds !== undefined) fields.push(["grpc-timeout", timeoutValue(seconds)]);
-    for (const [name, value] of entries(metadata)) fields.push([name.toLowerCase(), value]);
+    let agent = userAgent;
+    for (const [given, value] of entries(metadata)) {
+      const name = given.toLowerCase();
+      if (!validName.test(name))
+        throw new TypeError(`header: ${JSON.stringify(given)} is no name of a field`);
+      if (!validValue.test(value))
+        throw new TypeError(`header: the value of ${name} has characters that no field may have`);
+      if (name === "user-agent") agent = value;
+      else if (!reserved.has(name)) fields.push([name, value]);
+    }
+    fields.push(["user-agent", agent]);
     return fields;
   }
 }

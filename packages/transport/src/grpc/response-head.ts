@@ -29,14 +29,14 @@ export function readHead(fields: HeaderFields): ResponseHead {
 }
 
 function parse(fields: HeaderFields): ResponseHead {
-  const status = valueOf(fields, ":status");
+  const status = fieldOf(fields, ":status");
   if (status !== "200") throw httpError(status);
-  const type = valueOf(fields, "content-type") ?? "";
+  const type = fieldOf(fields, "content-type") ?? "";
   if (!/^application\/grpc(?:\+proto)?(?:;|$)/i.test(type)) {
     const message = `the answer is not gRPC (content type ${JSON.stringify(type.slice(0, 100))})`;
     throw new TransportError("protocol", message, Code.Unknown, "unknown");
   }
-  const encoding = (valueOf(fields, "grpc-encoding") ?? "identity").toLowerCase();
+  const encoding = (fieldOf(fields, "grpc-encoding") ?? "identity").toLowerCase();
   if (encoding === "identity" || encoding === "") return noCompression;
   if (encoding === "gzip") return gzip;
   const message = `the answer is compressed in an unknown way (${JSON.stringify(encoding.slice(0, 100))})`;
@@ -64,7 +64,7 @@ function httpError(status: string | undefined): TransportError {
 
 /** Whether the fields carry a gRPC status: trailers, or a response that is nothing but trailers. */
 export function hasStatus(fields: HeaderFields): boolean {
-  return valueOf(fields, "grpc-status") !== undefined;
+  return fieldOf(fields, "grpc-status") !== undefined;
 }
 
 const succeeded = new WeakSet<HeaderFields>();
@@ -76,7 +76,7 @@ const succeeded = new WeakSet<HeaderFields>();
  */
 export function readStatus(fields: HeaderFields): ConnectError | undefined {
   if (succeeded.has(fields)) return undefined;
-  const status = valueOf(fields, "grpc-status");
+  const status = fieldOf(fields, "grpc-status");
   if (status === "0") {
     succeeded.add(fields);
     return undefined;
@@ -85,7 +85,7 @@ export function readStatus(fields: HeaderFields): ConnectError | undefined {
     return new TransportError("protocol", "the answer ended without a gRPC status", Code.Internal, "unknown");
   }
   const code = /^\d{1,2}$/.test(status) && Code[Number(status)] !== undefined ? Number(status) : Code.Unknown;
-  return new ConnectError(percentDecode(valueOf(fields, "grpc-message") ?? ""), code, toHeaders(fields));
+  return new ConnectError(percentDecode(fieldOf(fields, "grpc-message") ?? ""), code, toHeaders(fields));
 }
 
 /** Fields as a `Headers`, without HTTP/2's own. */
@@ -102,17 +102,15 @@ export function toHeaders(fields: HeaderFields): Headers {
   return headers;
 }
 
-function valueOf(fields: HeaderFields, name: string): string | undefined {
+function fieldOf(fields: HeaderFields, name: string): string | undefined {
   for (const field of fields) if (field[0] === name) return field[1];
   return undefined;
 }
 
-/** gRPC over HTTP/2, "Percent-Encoded": broken sequences stay as they are. */
+/** gRPC over HTTP/2, "Percent-Encoded": what is no sequence stays as it is, what is no UTF-8 becomes U+FFFD. */
 function percentDecode(text: string): string {
   if (!text.includes("%")) return text;
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+  return text.replaceAll(/(?:%[0-9a-f]{2})+/gi, (run) =>
+    Buffer.from(run.replaceAll("%", ""), "hex").toString(),
+  );
 }

@@ -10,7 +10,7 @@ import type { Stream, StreamHandler } from "../http2/stream.js";
 import { linkError, TransportError } from "../transport-error.js";
 import { MessageReader } from "./message-reader.js";
 import { hasStatus, readHead, readStatus, toHeaders } from "./response-head.js";
-import { abortError, resetError } from "./unary-call.js";
+import { abortError, deadlineError, resetError } from "./unary-call.js";
 
 interface Arrived<M> {
   readonly message: M;
@@ -62,6 +62,7 @@ export class StreamingCall<I extends DescMessage, O extends DescMessage> impleme
     if (signal === undefined) return;
     this.#signal = signal;
     signal.addEventListener("abort", this.#onAbort, { once: true });
+    if (signal.aborted) this.#onAbort();
   }
 
   get settled(): boolean {
@@ -96,15 +97,15 @@ export class StreamingCall<I extends DescMessage, O extends DescMessage> impleme
   }
 
   onDeadline(): void {
-    const disposition = this.#stream === undefined ? "unsent" : "unknown";
-    this.fail(new TransportError("deadline", "the deadline of the call has passed", Code.DeadlineExceeded, disposition));
+    this.fail(deadlineError(this.#stream !== undefined));
   }
 
   onHeaders(fields: HeaderFields, end: boolean): void {
     try {
       if (end) {
         if (this.#reader === undefined && !hasStatus(fields)) readHead(fields); // throws unless it is gRPC at all
-        return this.#finish(fields);
+        this.#finish(fields);
+        return;
       }
       const { gzip } = readHead(fields);
       copy(fields, this.#header);
@@ -119,15 +120,17 @@ export class StreamingCall<I extends DescMessage, O extends DescMessage> impleme
     try {
       this.#bodyBytes += end - start;
       this.#reader?.read(buffer, start, end);
-      // A message larger than the window could never arrive if its beginning kept the window shut.
-      if (this.#reader?.between === false && this.#queue.length === 0) this.#giveBack(this.#bodyBytes);
+      this.#openForRest();
     } catch (error) {
       this.fail(error);
     }
   }
 
   onEnd(): void {
-    if (!this.#ended) this.fail(new TransportError("protocol", "the answer ended without a gRPC status", Code.Internal, "unknown"));
+    if (!this.#ended)
+      this.fail(
+        new TransportError("protocol", "the answer ended without a gRPC status", Code.Internal, "unknown"),
+      );
   }
 
   onFailure(reason: Error, disposition: Disposition, code: number | undefined): void {
@@ -165,10 +168,15 @@ export class StreamingCall<I extends DescMessage, O extends DescMessage> impleme
       // The codec was chosen for this method's output.
       message = this.#codec.read(buffer, start, end) as MessageShape<O>;
     } catch (cause) {
-      throw new TransportError("protocol", "a message of the answer does not decode", Code.Internal, "unknown", cause);
+      throw new TransportError(
+        "protocol",
+        "a message of the answer does not decode",
+        Code.Internal,
+        "unknown",
+        cause,
+      );
     }
-    const bytes = this.#bodyBytes;
-    this.#bodyBytes = 0;
+    const bytes = this.#takeBodyBytes();
     const reader = this.#readers.shift();
     if (reader === undefined) {
       this.#queue.push({ message, bytes });
@@ -199,6 +207,7 @@ export class StreamingCall<I extends DescMessage, O extends DescMessage> impleme
     const arrived = this.#queue.shift();
     if (arrived !== undefined) {
       this.#giveBack(arrived.bytes);
+      this.#openForRest();
       return Promise.resolve({ done: false, value: arrived.message });
     }
     if (this.#failure !== undefined) {
@@ -213,9 +222,20 @@ export class StreamingCall<I extends DescMessage, O extends DescMessage> impleme
   #finish(trailers: HeaderFields): void {
     const error = readStatus(trailers);
     copy(trailers, this.#trailer);
-    if (error !== undefined) return this.fail(error);
+    if (error !== undefined) {
+      this.fail(error);
+      return;
+    }
     if (this.#reader?.between === false) {
-      return this.fail(new TransportError("protocol", "the answer ends in the middle of a message", Code.Internal, "unknown"));
+      this.fail(
+        new TransportError(
+          "protocol",
+          "the answer ends in the middle of a message",
+          Code.Internal,
+          "unknown",
+        ),
+      );
+      return;
     }
     if (this.#ended) return;
     this.#release();
@@ -229,8 +249,18 @@ export class StreamingCall<I extends DescMessage, O extends DescMessage> impleme
     onHead?.(failure);
   }
 
+  /** A message larger than the window could never arrive if its beginning kept the window shut. */
+  #openForRest(): void {
+    if (this.#reader?.between === false && this.#queue.length === 0) this.#giveBack(this.#takeBodyBytes());
+  }
+
+  #takeBodyBytes(): number {
+    const bytes = this.#bodyBytes;
+    this.#bodyBytes = 0;
+    return bytes;
+  }
+
   #giveBack(bytes: number): void {
-    if (this.#bodyBytes === bytes) this.#bodyBytes = 0;
     if (this.#stream !== undefined && bytes > 0) this.#connection?.taken(this.#stream, bytes);
   }
 

@@ -21,7 +21,12 @@ export class UnaryAnswer<I extends DescMessage, O extends DescMessage> implement
   #header: Headers | undefined;
   #trailer: Headers | undefined;
 
-  constructor(method: DescMethodUnary<I, O>, message: MessageShape<O>, head: HeaderFields, trailers: HeaderFields) {
+  constructor(
+    method: DescMethodUnary<I, O>,
+    message: MessageShape<O>,
+    head: HeaderFields,
+    trailers: HeaderFields,
+  ) {
     this.method = method;
     this.message = message;
     this.#head = head;
@@ -80,6 +85,7 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage> implements 
     if (signal === undefined) return;
     this.#signal = signal;
     signal.addEventListener("abort", this.#onAbort, { once: true });
+    if (signal.aborted) this.#onAbort();
   }
 
   /** The call is on its way. */
@@ -94,8 +100,7 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage> implements 
   }
 
   onDeadline(): void {
-    const disposition = this.#stream === undefined ? "unsent" : "unknown";
-    this.fail(new TransportError("deadline", "the deadline of the call has passed", Code.DeadlineExceeded, disposition));
+    this.fail(deadlineError(this.#stream !== undefined));
   }
 
   onHeaders(fields: HeaderFields, end: boolean): void {
@@ -138,7 +143,8 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage> implements 
     this.#reject(reason);
   }
 
-  readonly #onAbort = (): void => this.fail(abortError(this.#signal, this.#stream === undefined ? "unsent" : "unknown"));
+  readonly #onAbort = (): void =>
+    this.fail(abortError(this.#signal, this.#stream === undefined ? "unsent" : "unknown"));
 
   readonly #onMessage = (buffer: Buffer, start: number, end: number): void => {
     if (this.#message !== undefined) throw broken("has a second message");
@@ -152,9 +158,18 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage> implements 
 
   #finish(trailers: HeaderFields): void {
     const error = readStatus(trailers);
-    if (error !== undefined) return this.fail(error);
-    if (this.#message === undefined) return this.fail(broken("has no message"));
-    if (this.#reader?.between === false) return this.fail(broken("ends in the middle of a message"));
+    if (error !== undefined) {
+      this.fail(error);
+      return;
+    }
+    if (this.#reader?.between === false) {
+      this.fail(broken("ends in the middle of a message"));
+      return;
+    }
+    if (this.#message === undefined) {
+      this.fail(broken("has no message"));
+      return;
+    }
     if (this.#settled) return;
     this.#release();
     this.#resolve(new UnaryAnswer(this.#method, this.#message, this.#head, trailers));
@@ -182,6 +197,18 @@ export function abortError(signal: AbortSignal | undefined, disposition: Disposi
   return Object.assign(error, { disposition });
 }
 
+/** The error of a call whose time is up, while it waited for a stream or after it got one. */
+export function deadlineError(begun: boolean): TransportError {
+  return begun
+    ? new TransportError("deadline", "the deadline of the call has passed", Code.DeadlineExceeded, "unknown")
+    : new TransportError(
+        "deadline",
+        "the deadline of the call has passed while it waited for the server's limit of streams",
+        Code.DeadlineExceeded,
+        "unsent",
+      );
+}
+
 // gRPC over HTTP/2, "Errors".
 const codeByReset: ReadonlyMap<number, Code> = new Map([
   [ErrorCode.refusedStream, Code.Unavailable],
@@ -192,5 +219,11 @@ const codeByReset: ReadonlyMap<number, Code> = new Map([
 
 /** The error of a stream that the server reset. */
 export function resetError(reason: Error, disposition: Disposition, code: number): TransportError {
-  return new TransportError("link", reason.message, codeByReset.get(code) ?? Code.Internal, disposition, reason);
+  return new TransportError(
+    "link",
+    reason.message,
+    codeByReset.get(code) ?? Code.Internal,
+    disposition,
+    reason,
+  );
 }

@@ -62,7 +62,10 @@ export class HeaderDecoder {
   #add(fields: [string, string][], name: string, value: string, size: number): number {
     const total = size + name.length + value.length + 32;
     if (total > this.#maxListBytes) {
-      throw new ConnectionViolation(ErrorCode.enhanceYourCalm, `a header list of more than ${this.#maxListBytes} bytes`);
+      throw new ConnectionViolation(
+        ErrorCode.enhanceYourCalm,
+        `a header list of more than ${this.#maxListBytes} bytes`,
+      );
     }
     fields.push([name, value]);
     return total;

@@ -1,5 +1,5 @@
-import { staticTable } from "./static-table.js";
 import type { HeaderFields } from "./header-decoder.js";
+import { staticTable } from "./static-table.js";
 
 // What a peer keeps unless it says otherwise (RFC 9113, 6.5.2).
 const defaultTableBytes = 4_096;
@@ -45,6 +45,8 @@ export class HeaderEncoder {
   encode(fields: HeaderFields, secret: ReadonlySet<string>): Buffer {
     const out: number[] = [];
     for (const size of this.#announce) integer(out, 0x20, 5, size);
+    // A block with an announcement is for once only.
+    if (this.#announce.length > 0) this.#generation++;
     this.#announce = [];
     for (const [name, value] of fields) this.#field(out, name, value, secret.has(name));
     return Buffer.from(out);

@@ -4,12 +4,21 @@ import type { Clock } from "../clock.js";
 import type { Disposition } from "../disposition.js";
 import { HeaderDecoder, type HeaderFields } from "../hpack/header-decoder.js";
 import { HeaderEncoder } from "../hpack/header-encoder.js";
-import { Keepalive, type KeepaliveTimes } from "../keepalive.js";
+import { Keepalive, type KeepalivePace, type KeepaliveTimes } from "../keepalive.js";
 import { FloodGuard } from "./flood-guard.js";
-import { ConnectionViolation, defaultMaxFrameBytes, ErrorCode, errorName, Flag, FrameType, Setting, StreamViolation } from "./frame.js";
+import { describeForeignServer } from "./foreign-server.js";
+import {
+  ConnectionViolation,
+  defaultMaxFrameBytes,
+  ErrorCode,
+  errorName,
+  Flag,
+  FrameType,
+  Setting,
+  StreamViolation,
+} from "./frame.js";
 import { FrameReader, type FrameSink } from "./frame-reader.js";
 import { FrameWriter, writeFrameHeader } from "./frame-writer.js";
-import { describeForeignServer } from "./foreign-server.js";
 import { PaddedData } from "./padded-data.js";
 import { ServerSettings } from "./server-settings.js";
 import { Stream, type StreamHandler } from "./stream.js";
@@ -25,6 +34,7 @@ const maxHeaderListBytes = 64 * 1024;
 const maxHeaderFrames = 16;
 // A server that does not read must not make us hoard what it asks us to answer.
 const maxUnsentBytes = 4 * 1024 * 1024;
+const firstBytesKept = 64;
 
 /** What a connection tells its owner. */
 export interface ConnectionOwner {
@@ -32,8 +42,8 @@ export interface ConnectionOwner {
   onReady(): void;
   /** No new requests from now on; those under way go on. */
   onDraining(reason: Error): void;
-  /** A stream has ended: there is room for another. */
-  onStreamClosed(): void;
+  /** There may be room for another stream. */
+  onRoom(): void;
   /** Everything has ended. */
   onClosed(reason: Error): void;
 }
@@ -41,6 +51,8 @@ export interface ConnectionOwner {
 /** How a connection behaves. */
 export interface ConnectionSetup {
   readonly keepAlive: KeepaliveTimes | false;
+  /** Shared by the connections to one server: one that was told to ping less tells its successors. */
+  readonly pace: KeepalivePace;
   readonly clock: Clock;
 }
 
@@ -72,23 +84,28 @@ export class Http2Connection implements FrameSink {
   #sendWindow = defaultWindowBytes;
   #receiveWindow = connectionWindowBytes;
   #unreturned = 0;
-  #headers: { readonly streamId: number; readonly end: boolean; readonly parts: Buffer[]; bytes: number } | undefined;
+  #headers:
+    | { readonly streamId: number; readonly end: boolean; readonly parts: Buffer[]; bytes: number }
+    | undefined;
   #flushScheduled = false;
-  /** Bytes handed to the socket so far. */
-  #flushed = 0;
+  /** Bytes handed to the socket so far: any of them may have reached the server. */
+  #handed = 0;
+  /** What the server said before its first settings, to tell what it is when it says something else. */
+  #firstBytes: Buffer | undefined = Buffer.alloc(0);
 
   constructor(socket: Duplex, setup: ConnectionSetup, owner: ConnectionOwner) {
     this.#socket = socket;
     this.#owner = owner;
     this.#flood = new FloodGuard(setup.clock);
-    this.#keepalive = new Keepalive(setup.keepAlive, setup.clock, {
+    this.#keepalive = new Keepalive(setup.keepAlive, setup.pace, setup.clock, {
       ping: () => this.#ping(),
-      dead: (silenceMs) => this.close(new Error(`the server has been silent for ${Math.round(silenceMs)} ms`)),
+      dead: (silenceMs) =>
+        this.close(new Error(`the server has been silent for ${Math.round(silenceMs)} ms`)),
     });
     socket.on("data", (chunk: Buffer) => this.read(chunk));
-    socket.on("error", (error) => this.close(error));
-    socket.on("end", () => this.close(new Error("the server closed the connection")));
-    socket.on("close", () => this.close(new Error("the connection was closed")));
+    socket.on("error", (error) => this.#lost(error));
+    socket.on("end", () => this.#lost(new Error("the server closed the connection")));
+    socket.on("close", () => this.#lost(new Error("the connection was closed")));
     this.#greet();
   }
 
@@ -99,7 +116,7 @@ export class Http2Connection implements FrameSink {
 
   /** Whether the server's limit of streams is reached, or our own of bytes that wait to be sent. */
   get full(): boolean {
-    return this.#streams.size >= this.#server.maxConcurrentStreams || this.#socket.writableLength > maxUnsentBytes;
+    return this.#streams.size >= this.#server.maxConcurrentStreams || this.#backlogged;
   }
 
   get streams(): number {
@@ -156,11 +173,18 @@ export class Http2Connection implements FrameSink {
   /** Completes the DATA frame whose payload was put where {@link reserve} said. */
   commit(stream: Stream, bytes: number, end: boolean): void {
     const buffer = this.#writer.reserve(bytes + 9);
-    writeFrameHeader(buffer, this.#writer.position, bytes, FrameType.data, end ? Flag.endStream : 0, stream.id);
+    writeFrameHeader(
+      buffer,
+      this.#writer.position,
+      bytes,
+      FrameType.data,
+      end ? Flag.endStream : 0,
+      stream.id,
+    );
     this.#writer.advance(bytes + 9);
     this.#sendWindow -= bytes;
     stream.sendWindow -= bytes;
-    if (end) this.#finishRequest(stream);
+    this.#complete(stream, end);
     this.#scheduleFlush();
   }
 
@@ -203,13 +227,12 @@ export class Http2Connection implements FrameSink {
     this.#closed = true;
     this.#reader.stop();
     this.#keepalive.stop();
-    const acceptedBytes = this.#flushed - this.#socket.writableLength;
     const streams = [...this.#streams.values()];
     this.#streams.clear();
     this.#blocked.clear();
     this.#socket.destroy();
     for (const stream of streams) {
-      const disposition: Disposition = stream.completeAt > acceptedBytes ? "unsent" : "unknown";
+      const disposition: Disposition = stream.completeAt > this.#handed ? "unsent" : "unknown";
       stream.handler.onFailure(reason, disposition, undefined);
     }
     this.#owner.onClosed(reason);
@@ -219,10 +242,14 @@ export class Http2Connection implements FrameSink {
   read(chunk: Buffer): void {
     if (this.#closed) return;
     this.#keepalive.heard();
+    const { length = 0 } = this.#firstBytes ?? {};
+    if (this.#firstBytes !== undefined && length < firstBytesKept) {
+      this.#firstBytes = Buffer.concat([this.#firstBytes, chunk.subarray(0, firstBytesKept - length)]);
+    }
     try {
       this.#reader.read(chunk);
     } catch (error) {
-      this.#violated(error, chunk);
+      this.#violated(error);
     }
   }
 
@@ -235,19 +262,26 @@ export class Http2Connection implements FrameSink {
     }
     switch (type) {
       case FrameType.headers:
-        return this.#onHeaders(flags, streamId, buffer, start, end);
+        this.#onHeaders(flags, streamId, buffer, start, end);
+        break;
       case FrameType.continuation:
-        return this.#onContinuation(flags, streamId, buffer, start, end);
+        this.#onContinuation(flags, streamId, buffer, start, end);
+        break;
       case FrameType.rstStream:
-        return this.#onReset(streamId, buffer, start, end);
+        this.#onReset(streamId, buffer, start, end);
+        break;
       case FrameType.settings:
-        return this.#onSettings(flags, streamId, buffer, start, end);
+        this.#onSettings(flags, streamId, buffer, start, end);
+        break;
       case FrameType.ping:
-        return this.#onPing(flags, streamId, buffer, start, end);
+        this.#onPing(flags, streamId, buffer, start, end);
+        break;
       case FrameType.goaway:
-        return this.#onGoaway(streamId, buffer, start, end);
+        this.#onGoaway(streamId, buffer, start, end);
+        break;
       case FrameType.windowUpdate:
-        return this.#onWindowUpdate(streamId, buffer, start, end);
+        this.#onWindowUpdate(streamId, buffer, start, end);
+        break;
       case FrameType.pushPromise:
         throw new ConnectionViolation(ErrorCode.protocolError, "a push, which was not permitted");
       default: // PRIORITY says nothing to a client; unknown types are ignored (RFC 9113, 4.1).
@@ -282,9 +316,13 @@ export class Http2Connection implements FrameSink {
       if (stream !== undefined) {
         stream.receiveWindow -= length;
         if (stream.receiveWindow < 0) {
-          return this.#failStream(stream, ErrorCode.flowControlError, "more data than the stream's window allows");
+          this.#failStream(stream, ErrorCode.flowControlError, "more data than the stream's window allows");
+          return;
         }
-        if (!stream.headed) return this.#failStream(stream, ErrorCode.protocolError, "DATA before the headers");
+        if (!stream.headed) {
+          this.#failStream(stream, ErrorCode.protocolError, "DATA before the headers");
+          return;
+        }
       }
     }
     if (stream === undefined) return; // of a stream that we have reset
@@ -322,7 +360,7 @@ export class Http2Connection implements FrameSink {
   #remove(stream: Stream): boolean {
     if (!this.#streams.delete(stream.id)) return false;
     if (stream.held.length > 0) this.#blocked.delete(stream);
-    this.#owner.onStreamClosed();
+    this.#owner.onRoom();
     if (this.#streams.size > 0) return true;
     this.#keepalive.streams(0);
     (this.#socket as Partial<Socket>).unref?.();
@@ -353,32 +391,43 @@ export class Http2Connection implements FrameSink {
     this.#writer.bytes(block, 0, first);
     for (let position = first; position < block.length; ) {
       const next = Math.min(position + defaultMaxFrameBytes, block.length);
-      this.#writer.frameHeader(next - position, FrameType.continuation, next === block.length ? Flag.endHeaders : 0, id);
+      this.#writer.frameHeader(
+        next - position,
+        FrameType.continuation,
+        next === block.length ? Flag.endHeaders : 0,
+        id,
+      );
       this.#writer.bytes(block, position, next);
       position = next;
     }
   }
 
-  #finishRequest(stream: Stream): void {
-    stream.localClosed = true;
-    stream.completeAt = this.#writer.written;
+  /** A message of the request has been written, the last one when `end`. */
+  #complete(stream: Stream, end: boolean): void {
+    stream.completeAt = Math.min(stream.completeAt, this.#writer.written);
+    if (end) stream.localClosed = true;
+  }
+
+  /** More waits to be sent than may: the server, or the link, takes it more slowly than we make it. */
+  get #backlogged(): boolean {
+    return this.#writer.written - this.#handed + this.#socket.writableLength > maxUnsentBytes;
   }
 
   #sendHeld(): void {
     for (const stream of this.#blocked) {
-      if (this.#sendWindow <= 0) break;
+      if (this.#sendWindow <= 0 || this.#backlogged) break;
       if (this.#sendFrom(stream)) this.#blocked.delete(stream);
     }
   }
 
   /** Writes what a stream may send; `true` when nothing is held any more. */
   #sendFrom(stream: Stream): boolean {
-    for (;;) {
+    while (true) {
       const part = stream.held[0];
       if (part === undefined) return true;
       const left = part.bytes.length - part.position;
       const bytes = Math.min(left, stream.sendWindow, this.#sendWindow, defaultMaxFrameBytes);
-      if (bytes <= 0 && left > 0) return false;
+      if ((bytes <= 0 && left > 0) || this.#backlogged) return false;
       const last = bytes === left;
       const end = last && part.end;
       this.#writer.frameHeader(bytes, FrameType.data, end ? Flag.endStream : 0, stream.id);
@@ -389,7 +438,7 @@ export class Http2Connection implements FrameSink {
       this.#scheduleFlush();
       if (!last) continue;
       stream.held.shift();
-      if (end) this.#finishRequest(stream);
+      this.#complete(stream, end);
       part.onSent?.();
     }
   }
@@ -401,13 +450,19 @@ export class Http2Connection implements FrameSink {
       to -= buffer[from++] ?? 0;
     }
     if ((flags & Flag.priority) !== 0) from += 5;
-    if (from > to || streamId === 0) throw new ConnectionViolation(ErrorCode.protocolError, "HEADERS out of shape");
+    if (from > to || streamId === 0)
+      throw new ConnectionViolation(ErrorCode.protocolError, "HEADERS out of shape");
     const endStream = (flags & Flag.endStream) !== 0;
     if ((flags & Flag.endHeaders) !== 0) {
       this.#onHeaderBlock(streamId, endStream, buffer, from, to);
       return;
     }
-    this.#headers = { streamId, end: endStream, parts: [Buffer.from(buffer.subarray(from, to))], bytes: to - from };
+    this.#headers = {
+      streamId,
+      end: endStream,
+      parts: [Buffer.from(buffer.subarray(from, to))],
+      bytes: to - from,
+    };
   }
 
   #onContinuation(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
@@ -433,12 +488,17 @@ export class Http2Connection implements FrameSink {
       if (streamId >= this.#nextId) {
         throw new ConnectionViolation(ErrorCode.protocolError, "HEADERS on a stream that was never opened");
       }
-      return this.#flood.count("useless HEADERS");
+      this.#flood.count("useless HEADERS");
+      return;
     }
     // An interim response (RFC 9113, 8.1) says nothing to a gRPC client.
-    if (!stream.headed && !endStream && isInterim(fields)) return this.#flood.count("interim HEADERS");
+    if (!(stream.headed || endStream) && isInterim(fields)) {
+      this.#flood.count("interim HEADERS");
+      return;
+    }
     if (stream.headed && !endStream) {
-      return this.#failStream(stream, ErrorCode.protocolError, "trailers that do not end the stream");
+      this.#failStream(stream, ErrorCode.protocolError, "trailers that do not end the stream");
+      return;
     }
     stream.headed = true;
     const ended = endStream && this.#remove(stream);
@@ -447,34 +507,48 @@ export class Http2Connection implements FrameSink {
   }
 
   #onReset(streamId: number, buffer: Buffer, start: number, end: number): void {
-    if (end - start !== 4) throw new ConnectionViolation(ErrorCode.frameSizeError, "RST_STREAM of an odd length");
+    if (end - start !== 4)
+      throw new ConnectionViolation(ErrorCode.frameSizeError, "RST_STREAM of an odd length");
     if (streamId === 0 || streamId >= this.#nextId) {
       throw new ConnectionViolation(ErrorCode.protocolError, "RST_STREAM of a stream that was never opened");
     }
     const stream = this.#streams.get(streamId);
-    if (stream === undefined) return this.#flood.count("RST_STREAM");
+    if (stream === undefined) {
+      this.#flood.count("RST_STREAM");
+      return;
+    }
     const code = buffer.readUInt32BE(start);
     this.#remove(stream);
     const disposition: Disposition = code === ErrorCode.refusedStream ? "refused" : "unknown";
-    stream.handler.onFailure(new Error(`the server reset the stream (${errorName(code)})`), disposition, code);
+    stream.handler.onFailure(
+      new Error(`the server reset the stream (${errorName(code)})`),
+      disposition,
+      code,
+    );
   }
 
   #onSettings(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
     if (streamId !== 0) throw new ConnectionViolation(ErrorCode.protocolError, "SETTINGS on a stream");
+    this.#flood.count("SETTINGS");
     if ((flags & Flag.ack) !== 0) {
-      if (end > start) throw new ConnectionViolation(ErrorCode.frameSizeError, "SETTINGS that acknowledge and set");
-      if (!this.#ready) throw new ConnectionViolation(ErrorCode.protocolError, "the first SETTINGS acknowledges");
+      if (end > start)
+        throw new ConnectionViolation(ErrorCode.frameSizeError, "SETTINGS that acknowledge and set");
+      if (!this.#ready)
+        throw new ConnectionViolation(ErrorCode.protocolError, "the first SETTINGS acknowledges");
       return;
     }
-    this.#flood.count("SETTINGS");
     const windowBefore = this.#server.initialWindowBytes;
     this.#server.read(buffer, start, end);
     this.#encoder.setTableSize(this.#server.headerTableSize);
     this.#resizeWindows(this.#server.initialWindowBytes - windowBefore);
     this.#writer.settingsAck();
     this.#answer();
-    if (this.#ready) return;
+    if (this.#ready) {
+      this.#owner.onRoom(); // the limit of streams may have risen
+      return;
+    }
     this.#ready = true;
+    this.#firstBytes = undefined;
     (this.#socket as Partial<Socket>).unref?.();
     this.#owner.onReady();
   }
@@ -494,43 +568,56 @@ export class Http2Connection implements FrameSink {
   #onPing(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
     if (streamId !== 0) throw new ConnectionViolation(ErrorCode.protocolError, "PING on a stream");
     if (end - start !== 8) throw new ConnectionViolation(ErrorCode.frameSizeError, "PING of an odd length");
-    if ((flags & Flag.ack) !== 0) return; // that something was heard is all there is to it
     this.#flood.count("PING");
+    if ((flags & Flag.ack) !== 0) return; // that something was heard is all there is to it
     this.#writer.ping(buffer.subarray(start, end), true);
     this.#answer();
   }
 
   #onGoaway(streamId: number, buffer: Buffer, start: number, end: number): void {
-    if (streamId !== 0 || end - start < 8) throw new ConnectionViolation(ErrorCode.protocolError, "GOAWAY out of shape");
+    if (streamId !== 0 || end - start < 8)
+      throw new ConnectionViolation(ErrorCode.protocolError, "GOAWAY out of shape");
     const last = buffer.readUInt32BE(start) & lastStreamId;
     const code = buffer.readUInt32BE(start + 4);
     if (code === ErrorCode.enhanceYourCalm) this.#keepalive.slowDown();
     const reason = new Error(`the server is going away (${errorName(code)})`);
+    // First of all, so that nothing is put where a refused stream leaves room.
+    this.drain(reason);
     for (const stream of [...this.#streams.values()]) {
       if (stream.id <= last) continue;
       this.#remove(stream);
       stream.handler.onFailure(reason, "refused", undefined);
     }
-    this.drain(reason);
   }
 
   #onWindowUpdate(streamId: number, buffer: Buffer, start: number, end: number): void {
-    if (end - start !== 4) throw new ConnectionViolation(ErrorCode.frameSizeError, "WINDOW_UPDATE of an odd length");
+    if (end - start !== 4)
+      throw new ConnectionViolation(ErrorCode.frameSizeError, "WINDOW_UPDATE of an odd length");
     const increment = buffer.readUInt32BE(start) & lastStreamId;
     if (streamId === 0) {
+      if (increment === 0)
+        throw new ConnectionViolation(ErrorCode.protocolError, "a WINDOW_UPDATE of nothing");
       this.#sendWindow += increment;
-      if (increment === 0 || this.#sendWindow > maxWindowBytes) {
-        throw new ConnectionViolation(ErrorCode.flowControlError, "a window that does not grow, or too far");
+      if (this.#sendWindow > maxWindowBytes) {
+        throw new ConnectionViolation(ErrorCode.flowControlError, "a window that overflows");
       }
     } else {
       if (streamId >= this.#nextId) {
-        throw new ConnectionViolation(ErrorCode.protocolError, "WINDOW_UPDATE of a stream that was never opened");
+        throw new ConnectionViolation(
+          ErrorCode.protocolError,
+          "WINDOW_UPDATE of a stream that was never opened",
+        );
       }
       const stream = this.#streams.get(streamId);
       if (stream === undefined) return;
+      if (increment === 0) {
+        this.#failStream(stream, ErrorCode.protocolError, "a WINDOW_UPDATE of nothing");
+        return;
+      }
       stream.sendWindow += increment;
-      if (increment === 0 || stream.sendWindow > maxWindowBytes) {
-        return this.#failStream(stream, ErrorCode.flowControlError, "a window that does not grow, or too far");
+      if (stream.sendWindow > maxWindowBytes) {
+        this.#failStream(stream, ErrorCode.flowControlError, "a window that overflows");
+        return;
       }
     }
     this.#sendHeld();
@@ -552,8 +639,11 @@ export class Http2Connection implements FrameSink {
 
   /** Something was written because the server asked for it. */
   #answer(): void {
-    if (this.#socket.writableLength > maxUnsentBytes) {
-      throw new ConnectionViolation(ErrorCode.enhanceYourCalm, "questions from a server that does not read the answers");
+    if (this.#backlogged) {
+      throw new ConnectionViolation(
+        ErrorCode.enhanceYourCalm,
+        "questions from a server that does not read the answers",
+      );
     }
     this.#scheduleFlush();
   }
@@ -565,34 +655,57 @@ export class Http2Connection implements FrameSink {
     process.nextTick(this.#flush);
   }
 
+  /**
+   * Hands the socket one write at a time. What waits here has not been sent for certain; of what a socket holds nobody
+   * can tell, since it may be half through with it.
+   */
   readonly #flush = (): void => {
     this.#flushScheduled = false;
-    if (this.#closed) return;
+    if (this.#closed || this.#socket.writableLength > 0 || !this.#writer.pending) return;
     const pieces = this.#writer.take();
-    this.#flushed = this.#writer.written;
+    this.#handed = this.#writer.written;
     if (pieces.length === 1 && pieces[0] !== undefined) {
-      this.#socket.write(pieces[0]);
+      this.#socket.write(pieces[0], this.#onWritten);
       return;
     }
     this.#socket.cork();
-    for (const piece of pieces) this.#socket.write(piece);
+    for (const piece of pieces) this.#socket.write(piece, this.#onWritten);
     this.#socket.uncork();
   };
 
-  #violated(error: unknown, chunk: Buffer): void {
+  /** The socket has taken something: more may follow. */
+  readonly #onWritten = (): void => {
+    if (this.#closed || this.#socket.writableLength > 0) return;
+    if (this.#blocked.size > 0) this.#sendHeld();
+    if (this.#writer.pending) this.#flush();
+    this.#owner.onRoom();
+  };
+
+  /** The connection ended by itself, which may be the way of a server that takes HTTP/2 for nonsense. */
+  #lost(reason: Error): void {
+    const foreign = this.#firstBytes === undefined ? undefined : describeForeignServer(this.#firstBytes);
+    this.close(foreign === undefined ? reason : protocolError(foreign, reason));
+  }
+
+  #violated(error: unknown): void {
     if (!(error instanceof ConnectionViolation)) {
       this.close(error instanceof Error ? error : new Error(String(error)));
       return;
     }
-    if (!this.#ready) {
-      this.close(Object.assign(new Error(describeForeignServer(chunk)), { kind: "protocol" }));
+    const foreign = this.#firstBytes === undefined ? undefined : describeForeignServer(this.#firstBytes);
+    if (foreign !== undefined) {
+      this.close(protocolError(foreign, error));
       return;
     }
     // Says why before it hangs up (RFC 9113, 5.4.1).
     this.#writer.goaway(0, error.code);
     this.#flush();
-    this.close(Object.assign(new Error(`the server broke HTTP/2: ${error.message}`, { cause: error }), { kind: "protocol" }));
+    this.close(protocolError(`the server broke HTTP/2: ${error.message}`, error));
   }
+}
+
+function protocolError(message: string, cause: Error): Error {
+  return Object.assign(new Error(message, { cause }), { kind: "protocol" });
 }
 
 function isInterim(fields: HeaderFields): boolean {

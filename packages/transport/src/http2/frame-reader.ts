@@ -1,4 +1,10 @@
-import { ConnectionViolation, defaultMaxFrameBytes, ErrorCode, FrameType, frameHeaderBytes } from "./frame.js";
+import {
+  ConnectionViolation,
+  defaultMaxFrameBytes,
+  ErrorCode,
+  FrameType,
+  frameHeaderBytes,
+} from "./frame.js";
 
 /** Takes what a {@link FrameReader} finds. Payloads are parts of the reader's input: copy what has to last. */
 export interface FrameSink {
@@ -8,7 +14,16 @@ export interface FrameSink {
    * A piece of a DATA frame; a frame may come in several. `frameStart` marks the first piece, whose `length` is that of
    * the whole payload, padding included; `frameEnd` marks the last.
    */
-  onData(flags: number, streamId: number, length: number, frameStart: boolean, frameEnd: boolean, buffer: Buffer, start: number, end: number): void;
+  onData(
+    flags: number,
+    streamId: number,
+    length: number,
+    frameStart: boolean,
+    frameEnd: boolean,
+    buffer: Buffer,
+    start: number,
+    end: number,
+  ): void;
 }
 
 /**
@@ -71,7 +86,14 @@ export class FrameReader {
       this.#hold(chunk, position, end);
       return end;
     }
-    this.#sink.onFrame(type, chunk[position + 4] ?? 0, streamAt(chunk, position), chunk, payload, payload + length);
+    this.#sink.onFrame(
+      type,
+      chunk[position + 4] ?? 0,
+      streamAt(chunk, position),
+      chunk,
+      payload,
+      payload + length,
+    );
     return payload + length;
   }
 
@@ -87,7 +109,16 @@ export class FrameReader {
     const left = length - (pieceEnd - position);
     if (left > 0 && pieceEnd === position && !frameStart) return position;
     this.#dataLeft = left === 0 ? -1 : left;
-    this.#sink.onData(this.#dataFlags, this.#dataStream, length, frameStart, left === 0, chunk, position, pieceEnd);
+    this.#sink.onData(
+      this.#dataFlags,
+      this.#dataStream,
+      length,
+      frameStart,
+      left === 0,
+      chunk,
+      position,
+      pieceEnd,
+    );
     return pieceEnd;
   }
 
@@ -114,7 +145,14 @@ export class FrameReader {
     if (this.#heldBytes === frameHeaderBytes + length) {
       this.#heldBytes = 0;
       const frame = this.#held;
-      this.#sink.onFrame(frame[3] ?? 0, frame[4] ?? 0, streamAt(frame, 0), frame, frameHeaderBytes, frameHeaderBytes + length);
+      this.#sink.onFrame(
+        frame[3] ?? 0,
+        frame[4] ?? 0,
+        streamAt(frame, 0),
+        frame,
+        frameHeaderBytes,
+        frameHeaderBytes + length,
+      );
     }
     return pieceEnd;
   }
@@ -122,7 +160,9 @@ export class FrameReader {
   #hold(chunk: Buffer, start: number, end: number): void {
     const needed = this.#heldBytes + end - start;
     if (this.#held.length < needed) {
-      const larger = Buffer.allocUnsafeSlow(needed <= 1_024 ? 1_024 : frameHeaderBytes + defaultMaxFrameBytes);
+      const larger = Buffer.allocUnsafeSlow(
+        needed <= 1_024 ? 1_024 : frameHeaderBytes + defaultMaxFrameBytes,
+      );
       this.#held.copy(larger, 0, 0, this.#heldBytes);
       this.#held = larger;
     }

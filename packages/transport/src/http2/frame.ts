@@ -94,6 +94,7 @@ export class ConnectionViolation extends Error {
 /** A violation that ends one stream (RFC 9113, 5.4.2). */
 export class StreamViolation extends Error {
   override readonly name = "StreamViolation";
+  readonly kind = "protocol";
   readonly code: number;
 
   constructor(code: number, message: string) {

@@ -10,16 +10,25 @@ export class PaddedData {
   end = 0;
 
   /** Finds the content of the next piece and puts its place into {@link start} and {@link end}. */
-  piece(flags: number, length: number, frameStart: boolean, buffer: Buffer, start: number, end: number): void {
+  piece(
+    flags: number,
+    length: number,
+    frameStart: boolean,
+    buffer: Buffer,
+    start: number,
+    end: number,
+  ): void {
     let from = start;
     if (frameStart) this.#content = (flags & Flag.padded) === 0 ? length : -1;
     if (this.#content < 0) {
-      if (length === 0) throw new ConnectionViolation(ErrorCode.frameSizeError, "padded DATA without padding");
+      if (length === 0)
+        throw new ConnectionViolation(ErrorCode.frameSizeError, "padded DATA without padding");
       this.start = start;
       this.end = start;
       if (from === end) return;
       const padding = buffer[from++] ?? 0;
-      if (padding >= length) throw new ConnectionViolation(ErrorCode.protocolError, "DATA that is all padding");
+      if (padding >= length)
+        throw new ConnectionViolation(ErrorCode.protocolError, "DATA that is all padding");
       this.#content = length - 1 - padding;
     }
     this.start = from;

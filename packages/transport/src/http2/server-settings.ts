@@ -2,15 +2,16 @@ import { ConnectionViolation, defaultMaxFrameBytes, ErrorCode, Setting } from ".
 
 /** What the server announced, with the defaults of RFC 9113, 6.5.2. */
 export class ServerSettings {
-  headerTableSize: number = 4_096;
+  headerTableSize = 4_096;
   /** 2^32 - 1 stands for no limit. */
   maxConcurrentStreams: number = 2 ** 32 - 1;
-  initialWindowBytes: number = 65_535;
+  initialWindowBytes = 65_535;
   maxFrameBytes: number = defaultMaxFrameBytes;
 
   /** Reads a SETTINGS payload. @throws {@link ConnectionViolation} for a value out of range. */
   read(buffer: Buffer, start: number, end: number): void {
-    if ((end - start) % 6 !== 0) throw new ConnectionViolation(ErrorCode.frameSizeError, "SETTINGS of an odd length");
+    if ((end - start) % 6 !== 0)
+      throw new ConnectionViolation(ErrorCode.frameSizeError, "SETTINGS of an odd length");
     for (let position = start; position < end; position += 6) {
       this.#set(buffer.readUInt16BE(position), buffer.readUInt32BE(position + 2));
     }
@@ -29,7 +30,8 @@ export class ServerSettings {
         this.maxConcurrentStreams = value;
         break;
       case Setting.initialWindowSize:
-        if (value > 2 ** 31 - 1) throw new ConnectionViolation(ErrorCode.flowControlError, "a window above 2^31-1");
+        if (value > 2 ** 31 - 1)
+          throw new ConnectionViolation(ErrorCode.flowControlError, "a window above 2^31-1");
         this.initialWindowBytes = value;
         break;
       case Setting.maxFrameSize:

@@ -39,7 +39,7 @@ export class Stream {
   localClosed = false;
   /** Whether a header block of the response has arrived. */
   headed = false;
-  /** Position in the connection's output at which the request is complete; Infinity while it is not. */
+  /** Position in the connection's output behind the first message; Infinity while that is not complete. */
   completeAt: number = Number.POSITIVE_INFINITY;
   readonly held: HeldData[] = [];
 

@@ -1,0 +1,41 @@
+import type { Clock } from "../../src/clock.js";
+
+/** A clock that stands still until it is told to go on. */
+export interface ManualClock extends Clock {
+  /** Goes on by so many milliseconds and runs what falls due on the way, in order. */
+  advance(ms: number): void;
+  /** How many timers are set. */
+  readonly timers: number;
+}
+
+export function createManualClock(startMs = 1_000): ManualClock {
+  let now = startMs;
+  const timers = new Set<{ readonly dueAt: number; readonly callback: () => void }>();
+  return {
+    now: () => now,
+    get timers() {
+      return timers.size;
+    },
+    setTimer(delayMs, callback) {
+      const timer = { dueAt: now + Math.max(delayMs, 0), callback };
+      timers.add(timer);
+      return () => timers.delete(timer);
+    },
+    advance(ms) {
+      const end = now + ms;
+      while (true) {
+        const [next] = [...timers].sort((a, b) => a.dueAt - b.dueAt);
+        if (next === undefined || next.dueAt > end) break;
+        timers.delete(next);
+        now = next.dueAt;
+        next.callback();
+      }
+      now = end;
+    },
+  };
+}
+
+/** Lets everything run that waits for the present turn of the event loop to end, twice over. */
+export async function turn(): Promise<void> {
+  for (let round = 0; round < 2; round++) await new Promise((resolve) => setImmediate(resolve));
+}
