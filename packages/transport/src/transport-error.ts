@@ -18,6 +18,11 @@ export class TransportError extends ConnectError {
   readonly kind: FailureKind;
   readonly disposition: Disposition;
 
+  /** As the language defines it: `ConnectError` takes whatever looks like one, and so would its subclass. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return Function.prototype[Symbol.hasInstance].call(TransportError, value);
+  }
+
   constructor(kind: FailureKind, message: string, code: Code, disposition: Disposition, cause?: unknown) {
     super(message, code, undefined, undefined, cause);
     this.kind = kind;
