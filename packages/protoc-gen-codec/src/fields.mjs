@@ -1,7 +1,7 @@
 /** @import { DescField, DescMessage, DescOneof } from "@bufbuild/protobuf" */
 import { ScalarType } from "@bufbuild/protobuf";
-import { safeIdentifier } from "@bufbuild/protoplugin";
 import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
+import { safeIdentifier } from "@bufbuild/protoplugin";
 
 /** @typedef {"bytes" | "string" | "int64" | "uint64" | "bool" | "enum" | "message"} Kind */
 
@@ -24,8 +24,10 @@ const kinds = new Map([
 export function kindOf(field) {
   /** @type {Kind | undefined} */
   let kind;
-  if (field.message !== undefined) kind = field.message.typeName.startsWith("google.") ? undefined : "message";
-  else if (field.enum !== undefined) kind = field.enum.open && field.enum.values[0]?.number === 0 ? "enum" : undefined;
+  if (field.message !== undefined)
+    kind = field.message.typeName.startsWith("google.") ? undefined : "message";
+  else if (field.enum !== undefined)
+    kind = field.enum.open && field.enum.values[0]?.number === 0 ? "enum" : undefined;
   else if (field.scalar !== undefined) kind = kinds.get(field.scalar);
 
   const group = field.fieldKind !== "enum" && "delimitedEncoding" in field && field.delimitedEncoding;
@@ -70,7 +72,19 @@ export function inOrderOfNumbers(message) {
 }
 
 // What the printed functions call their own.
-const taken = new Set(["message", "sizes", "size", "target", "position", "reader", "end", "depth", "into", "tag", "unknown"]);
+const taken = new Set([
+  "message",
+  "sizes",
+  "size",
+  "target",
+  "position",
+  "reader",
+  "end",
+  "depth",
+  "into",
+  "tag",
+  "unknown",
+]);
 
 /**
  * The variable that holds a field.
@@ -89,7 +103,8 @@ export function variableOf({ localName }) {
  */
 export function isSet(field, value) {
   const kind = kindOf(field);
-  if (field.fieldKind === "list") return kind === "message" ? `${value} != null` : `${value} != null && ${value}.length !== 0`;
+  if (field.fieldKind === "list")
+    return kind === "message" ? `${value} != null` : `${value} != null && ${value}.length !== 0`;
   switch (kind) {
     case "message":
       return `${value} != null`;

@@ -20,6 +20,7 @@ export function parseOptions(rawOptions) {
     else throw new Error(`${key}: there is no such option`);
   }
   if (messages.length === 0) throw new Error("message: names none");
-  if (!runtime.startsWith("./") && !runtime.startsWith("../")) throw new Error("runtime: names no relative folder");
+  if (!(runtime.startsWith("./") || runtime.startsWith("../")))
+    throw new Error("runtime: names no relative folder");
   return { messages, runtime };
 }

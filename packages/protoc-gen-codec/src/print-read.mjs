@@ -23,11 +23,20 @@ export function printRead(context, message) {
   f.print("): ", shape, " {");
   f.print("  reader.enter(", typeName, ", depth);");
   for (const member of message.members) {
-    f.print("  let ", variableOf(member), ": ", typeOf(context, member), " = ", initial(context, member), ";");
+    f.print(
+      "  let ",
+      variableOf(member),
+      ": ",
+      typeOf(context, member),
+      " = ",
+      initial(context, member),
+      ";",
+    );
   }
   f.print("  let unknown: ", context.unknownField, "[] | undefined;");
   f.print("  if (into !== undefined) {");
-  for (const member of message.members) f.print("    ", variableOf(member), " = into.", member.localName, ";");
+  for (const member of message.members)
+    f.print("    ", variableOf(member), " = into.", member.localName, ";");
   f.print("    unknown = into.$unknown;");
   f.print("  }");
   f.print("  let { position } = reader;");
@@ -73,7 +82,8 @@ function isOptional(member) {
  */
 function initial(context, member) {
   if (isOptional(member)) return "undefined";
-  if (member.kind === "field" && member.fieldKind === "list") return "into === undefined ? [] : into." + member.localName;
+  if (member.kind === "field" && member.fieldKind === "list")
+    return `into === undefined ? [] : into.${member.localName}`;
   switch (member.kind === "field" ? kindOf(member) : undefined) {
     case "bytes":
       return context.runtime("copied-bytes", "noBytes");
@@ -123,7 +133,9 @@ function printField(context, field) {
  * @param {DescMessage} message
  */
 function printResult({ f }, message) {
-  const always = message.members.filter((member) => member.kind === "oneof" || member.fieldKind !== "message");
+  const always = message.members.filter(
+    (member) => member.kind === "oneof" || member.fieldKind !== "message",
+  );
   const [first, ...rest] = message.members.filter((member) => !always.includes(member));
   const properties = [
     `$typeName: ${JSON.stringify(message.typeName)}`,
@@ -141,7 +153,15 @@ function printResult({ f }, message) {
     f.print("      : ", present, ";");
   }
   for (const member of rest) {
-    f.print("  if (", variableOf(member), " !== undefined) message.", member.localName, " = ", variableOf(member), ";");
+    f.print(
+      "  if (",
+      variableOf(member),
+      " !== undefined) message.",
+      member.localName,
+      " = ",
+      variableOf(member),
+      ";",
+    );
   }
   f.print("  if (unknown !== undefined) message.$unknown = unknown;");
   f.print("  return message;");
@@ -153,5 +173,7 @@ function printResult({ f }, message) {
  */
 function property(member, otherwise) {
   const variable = variableOf(member);
-  return variable === member.localName && otherwise === "" ? variable : `${member.localName}: ${variable}${otherwise}`;
+  return variable === member.localName && otherwise === ""
+    ? variable
+    : `${member.localName}: ${variable}${otherwise}`;
 }

@@ -38,7 +38,11 @@ export function printSize(context, message) {
     }
   }
   const unknown = context.runtime("sizes", "sizeOfUnknown");
-  f.print("  if (message.$typeName === ", f.string(message.typeName), " && message.$unknown !== undefined) {");
+  f.print(
+    "  if (message.$typeName === ",
+    f.string(message.typeName),
+    " && message.$unknown !== undefined) {",
+  );
   f.print("    size += ", unknown, "(message.$unknown);");
   f.print("  }");
   f.print("  return size;");
@@ -82,7 +86,8 @@ function printValue(context, field, value, indent) {
   const named = [value, ", ", f.string(nameOf(field))];
   switch (kindOf(field)) {
     case "message":
-      if (field.message !== undefined) noted([context.generated("size", field.message), "(", value, ", sizes)"]);
+      if (field.message !== undefined)
+        noted([context.generated("size", field.message), "(", value, ", sizes)"]);
       break;
     case "string":
       noted([context.runtime("sizes", "sizeOfString"), "(", named, ")"]);

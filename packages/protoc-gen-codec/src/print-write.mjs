@@ -44,7 +44,11 @@ export function printWrite(context, message) {
     }
   }
   const unknown = context.runtime("writer", "writeUnknown");
-  f.print("  if (message.$typeName === ", f.string(message.typeName), " && message.$unknown !== undefined) {");
+  f.print(
+    "  if (message.$typeName === ",
+    f.string(message.typeName),
+    " && message.$unknown !== undefined) {",
+  );
   f.print("    position = ", unknown, "(target, position, message.$unknown);");
   f.print("  }");
   f.print("  return position;");
@@ -75,7 +79,13 @@ function printValue(context, field, value, indent) {
       break;
     }
     case "string":
-      f.print(position, context.runtime("writer", "writeString"), "(target, position, ", value, ", sizes.next());");
+      f.print(
+        position,
+        context.runtime("writer", "writeString"),
+        "(target, position, ",
+        value,
+        ", sizes.next());",
+      );
       break;
     case "bytes":
       f.print(position, context.runtime("writer", "writeBytes"), "(target, position, ", value, ");");

@@ -29,11 +29,10 @@ export class CopiedBytes {
 
   /** The bytes from `start` to `end`, copied. Values are taken in the order in which they lie. */
   take(start: number, end: number): Uint8Array {
-    if (end <= this.#windowEnd) return new Uint8Array(this.#window, start - this.#windowStart, end - start);
     const length = end - start;
-    if (length <= ownSmall) return this.#small(start, length);
     if (length >= ownLarge) return this.#copy(start, end);
-    return this.#shared(start, length);
+    if (end <= this.#windowEnd) return new Uint8Array(this.#window, start - this.#windowStart, length);
+    return length <= ownSmall ? this.#small(start, length) : this.#shared(start, length);
   }
 
   #small(start: number, length: number): Uint8Array {

@@ -48,7 +48,8 @@ export class Reader {
     const tag = this.uint32(start);
     const length = this.position - start;
     // More than 32 bits, which other numbers may have: uint32() drops what is above.
-    if (length > 5 || (length === 5 && this.#byte(start + 4) > 0x0f)) throw new Error("illegal tag: more than 32 bits");
+    if (length > 5 || (length === 5 && this.#byte(start + 4) > 0x0f))
+      throw new Error("illegal tag: more than 32 bits");
     if (tag >>> 3 === 0 || (tag & 7) > WireType.Bit32) {
       throw new Error(`illegal tag: field ${tag >>> 3}, wire type ${tag & 7}`);
     }
@@ -153,7 +154,7 @@ export class Reader {
 
   #skipGroup(field: number, depthLeft: number): void {
     if (depthLeft <= 0) throw new Error("maximum recursion depth reached");
-    for (;;) {
+    while (true) {
       const tag = this.tag(this.position);
       if ((tag & 7) === WireType.EndGroup) {
         if (tag >>> 3 !== field) throw new Error(`group ${field} ends as group ${tag >>> 3}`);
