@@ -1,0 +1,26 @@
+import type { BenchResult } from "./bench-result.js";
+import { describeFacts } from "./facts.js";
+import { figuresTable } from "./figures.js";
+import { Summary } from "./summary.js";
+import { describeWorkload, workloadTable } from "./workload-table.js";
+
+/** The whole report in Markdown: what the terminal and the page of the docs show. */
+export function reportOf(result: BenchResult): string {
+  const { measurements, runs, warmUpMs, measureMs } = result;
+  const summary = new Summary(measurements);
+  const workloads = new Map(measurements.map(({ workload }) => [workload.name, workload]));
+  const failures = measurements.flatMap(({ workload, client, failures: reasons }) =>
+    reasons.map((reason) => `- ${workload.name}, ${client}: ${reason}`),
+  );
+  const paragraphs = [
+    describeFacts(result.facts),
+    `Medians of ${runs} ${runs === 1 ? "run" : "alternating runs"} of ${measureMs / 1000} s, each after ${warmUpMs / 1000} s of warm-up.`,
+    figuresTable(summary),
+    ...[...workloads.values()].flatMap((workload) => [
+      `### ${describeWorkload(workload)}`,
+      workloadTable(summary, workload),
+    ]),
+    ...(failures.length === 0 ? [] : ["### Failed runs", failures.join("\n")]),
+  ];
+  return paragraphs.join("\n\n");
+}

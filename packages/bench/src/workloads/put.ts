@@ -1,0 +1,27 @@
+import { around, keysOf, valueFor, type Workload, type WorkloadKind } from "./workload.js";
+
+const sizes = [
+  { suffix: "", valueBytes: 256 },
+  { suffix: "-16k", valueBytes: 16_384 },
+];
+
+/** Writes single keys that exist, one after another around all of them. */
+export const putWorkloads: readonly Workload[] = sizes.flatMap(({ suffix, valueBytes }) =>
+  [1, 64, 512].map((inFlight) => ({
+    name: `put-${inFlight}${suffix}`,
+    kind: "put" as const,
+    inFlight,
+    valueBytes,
+    keys: 1_000,
+    keysPerOperation: 1,
+  })),
+);
+
+export const put: WorkloadKind = {
+  operation(driver, workload) {
+    const keys = keysOf(workload);
+    const value = valueFor(workload);
+    return (index) => driver.put(around(keys, index), value);
+  },
+  least: () => 1,
+};
