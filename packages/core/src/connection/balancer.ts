@@ -44,7 +44,7 @@ export class Balancer {
   }
 
   /**
-   * Picks a ready endpoint, another than `avoid` where there is a choice.
+   * Picks a ready link: to another endpoint than that of `avoid` where there is a choice, else another link to it.
    *
    * @returns `undefined` when none is ready.
    */
@@ -56,8 +56,8 @@ export class Balancer {
       const index = (first + step) % all.length;
       const candidate = all[index];
       if (candidate === undefined || !candidate.usable) continue;
-      if (candidate === avoid) {
-        fallback = candidate;
+      if (candidate.endpoint.url === avoid?.endpoint.url) {
+        if (fallback === undefined || fallback === avoid) fallback = candidate;
         continue;
       }
       this.#next = (index + 1) % all.length;

@@ -56,7 +56,11 @@ export class Caller implements Transport {
     context?: ContextValues,
   ): Promise<UnaryResponse<I, O>> {
     const { headers, options, tokens } = this.#setup;
-    const call = this.#call(method, { signal, timeoutMs: lifetime(timeoutMs, options.callTimeoutMs), context });
+    const call = this.#call(method, {
+      signal,
+      timeoutMs: lifetime(timeoutMs, options.callTimeoutMs),
+      context,
+    });
     let previous: Subchannel | undefined;
     while (true) {
       const target = this.#pick(call, previous) ?? (await this.#waitToSend(call, previous));
@@ -89,7 +93,11 @@ export class Caller implements Transport {
     context?: ContextValues,
   ): Promise<StreamResponse<I, O>> {
     const { headers, tokens } = this.#setup;
-    const call = this.#call(method, { signal, timeoutMs: lifetime(timeoutMs, Number.POSITIVE_INFINITY), context });
+    const call = this.#call(method, {
+      signal,
+      timeoutMs: lifetime(timeoutMs, Number.POSITIVE_INFINITY),
+      context,
+    });
     const stream = new RepeatableStream(method, call, input, {
       acquire: async (previous) => {
         const target = this.#pick(call, previous) ?? (await this.#waitToSend(call, previous));
@@ -98,8 +106,7 @@ export class Caller implements Transport {
       },
       afterFailure: (reason, target, token) => this.#afterFailure(call, reason, target, token),
       refresh: async (error) => {
-        if (tokens?.mayBeStale(error) !== true || call.refusals > 0) return false;
-        call.refusals++;
+        if (tokens?.mayBeStale(error) !== true || call.loggedIn) return false;
         await this.#logIn(call, tokens);
         return true;
       },
@@ -142,7 +149,9 @@ export class Caller implements Transport {
   async #logIn(call: Call, tokens: Tokens): Promise<void> {
     for (let failures = 1; ; failures++) {
       try {
-        return await call.until(tokens.fetch());
+        await call.until(tokens.fetch());
+        call.loggedIn = true;
+        return;
       } catch (error) {
         call.throwIfOver();
         if (!(isEtcdError(error, "UNAVAILABLE") || isEtcdError(error, "DEADLINE"))) throw error;
