@@ -25,6 +25,7 @@ export class Balancer {
   readonly #waiters = new Set<Waiter>();
   #subchannels: readonly Subchannel[] = [];
   #next = 0;
+  #wanted = false;
   #closedWith: EtcdError | undefined;
 
   constructor(clock: Clock, policy: "round-robin" | "pick-first") {
@@ -39,7 +40,8 @@ export class Balancer {
   /** Replaces the choice. Calls that wait are served by the new one. */
   use(subchannels: readonly Subchannel[]): void {
     this.#subchannels = subchannels;
-    if (this.#waiters.size > 0) for (const subchannel of subchannels) subchannel.want();
+    // New endpoints are dialled though others are ready: they are to take their share, and some calls need another one.
+    if (this.#wanted) this.wantAll();
     this.changed();
   }
 
@@ -68,6 +70,7 @@ export class Balancer {
 
   /** Asks for every link, so that the choice is there when it is needed. */
   wantAll(): void {
+    this.#wanted = true;
     for (const subchannel of this.#subchannels) subchannel.want();
   }
 

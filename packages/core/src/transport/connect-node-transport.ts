@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import { Code, ConnectError, type Transport } from "@connectrpc/connect";
+import { ConnectError, type Transport } from "@connectrpc/connect";
 import { compressionGzip, createGrpcTransport } from "@connectrpc/connect-node";
 import type { Clock } from "../connection/clock.js";
 import type { Endpoint } from "../connection/endpoint.js";
@@ -169,13 +169,13 @@ class ConnectNodeTransport implements EndpointTransport {
   }
 }
 
-// connect-node turns a reset into an error of its own wording; an error that came from the server has metadata.
-const refusedStream = /^http\/2 stream closed with error code REFUSED_STREAM/;
+// Of a reset either connect-node tells or Node itself, whichever comes first, each in its own words. An error that came
+// from the server has metadata.
+const refusedStream = /^(http\/2 s|S)tream closed with error code (NGHTTP2_)?REFUSED_STREAM/;
 
 function withDisposition(error: unknown): unknown {
   if (
     error instanceof ConnectError &&
-    error.code === Code.Unavailable &&
     !error.metadata.has("grpc-status") &&
     refusedStream.test(error.rawMessage)
   )
