@@ -35,6 +35,15 @@ describe("a program that uses the family", () => {
     expect(await outputOf("module", program, cluster.endpoints.join())).toBe("done\n");
   });
 
+  it("ends although it follows the health of members", async () => {
+    const program = `
+      import { createEtcd } from "etcdkit";
+      const etcd = createEtcd({ endpoints: process.env.ETCD_ENDPOINTS, healthCheck: true });
+      await etcd.kv.put("process/key", "value");
+      console.log("done");`;
+    expect(await outputOf("module", program, cluster.endpoints.join())).toBe("done\n");
+  });
+
   it("ends after a call that nobody could serve", async () => {
     const program = `
       import { createEtcd } from "etcdkit";

@@ -11,6 +11,9 @@ import { Http2Session, unsent } from "./http2-session.js";
 import type { KeepaliveTimes } from "./keepalive.js";
 import { refuseTooLarge } from "./request-size.js";
 
+// Follows a server for as long as there is a link, which is upkeep and nothing that a program waits for.
+const healthWatch = "/grpc.health.v1.Health/Watch";
+
 /** How the transport to one endpoint behaves. */
 export interface ConnectNodeTransportOptions {
   readonly tls?: TlsSource | undefined;
@@ -67,7 +70,7 @@ class ConnectNodeTransport implements EndpointTransport {
               ":path": path,
               ":scheme": endpoint.tls ? "https" : "http",
             };
-            return Promise.resolve(this.#session.request(fields, settings));
+            return Promise.resolve(this.#session.request(fields, settings, path !== healthWatch));
           } catch (error) {
             return Promise.reject(error);
           }

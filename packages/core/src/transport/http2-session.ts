@@ -41,6 +41,8 @@ export class Http2Session {
   readonly #keepalive: Keepalive;
   readonly #owner: SessionOwner;
   #streams = 0;
+  /** Streams that somebody waits for; the others do not keep the process alive. */
+  #foreground = 0;
   #ended = false;
 
   private constructor(
@@ -124,14 +126,16 @@ export class Http2Session {
     return this.#keepalive;
   }
 
+  /** @param foreground - Whether the request keeps the process alive until it ends. */
   request(
     headers: OutgoingHttpHeaders,
     options: Omit<ClientSessionRequestOptions, "signal">,
+    foreground: boolean,
   ): ClientHttp2Stream {
     if (!this.open) throw unsent("the connection ended before the request was sent");
     const stream = this.#session.request({ ...headers, ":authority": this.#endpoint.authority }, options);
     this.#streams++;
-    if (this.#streams === 1) this.#session.ref();
+    if (foreground && ++this.#foreground === 1) this.#session.ref();
     this.#keepalive.streams(this.#streams);
     let answered = false;
     stream.on("response", () => {
@@ -142,10 +146,8 @@ export class Http2Session {
     stream.on("close", () => {
       this.#streams--;
       this.#keepalive.streams(this.#streams);
-      if (this.#streams === 0) {
-        this.#session.unref();
-        if (this.#ended) this.destroy(undefined);
-      }
+      if (foreground && --this.#foreground === 0) this.#session.unref();
+      if (this.#streams === 0 && this.#ended) this.destroy(undefined);
       // A stream that ends with NO_ERROR and without an answer makes no other sound; its caller would wait on.
       if (!answered && stream.rstCode === constants.NGHTTP2_NO_ERROR) {
         stream.emit("error", new Error("the server ended the request without an answer"));
