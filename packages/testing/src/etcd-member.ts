@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { createClient, type Transport } from "@connectrpc/connect";
 import { KV, Maintenance } from "@etcdkit/core/protocol";
 import { findEtcdBinary } from "./etcd-binaries.js";
-import { type EtcdCommand, type EtcdProcess, lastLines, startProcess } from "./etcd-process.js";
+import { type EtcdCommand, type EtcdProcess, logExcerpt, startProcess } from "./etcd-process.js";
 import type { GrpcTransport } from "./grpc-transport.js";
 import type { Watchdog } from "./watchdog.js";
 
@@ -109,7 +109,7 @@ export function createMember(plan: MemberPlan, watchdog: Watchdog): ManagedMembe
         await close();
       }
       throw new Error(
-        `${plan.name} (${program}) does not serve after ${plan.startTimeoutMs} ms: ${reason}\n${await lastLines(plan.logFile)}`,
+        `${plan.name} (${program}) does not serve after ${plan.startTimeoutMs} ms: ${reason}\n${await logExcerpt(plan.logFile)}`,
       );
     },
 
@@ -174,7 +174,7 @@ async function launchAgain(member: ManagedMember, timeoutMs: number): Promise<vo
 }
 
 async function startFailure(plan: MemberPlan, process: EtcdProcess): Promise<Error> {
-  const end = await lastLines(plan.logFile);
+  const end = await logExcerpt(plan.logFile);
   const text = `${plan.name} (${plan.program}) ended with ${await process.ended} before it served:\n${end}`;
   return /address already in use/.test(end) ? new AddressInUseError(text) : new Error(text);
 }
