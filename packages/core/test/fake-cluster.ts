@@ -6,7 +6,7 @@ import { ManualClock } from "./manual-clock.js";
 
 /** Members in memory, made as a connection asks for them, and a clock that a test moves. */
 export class FakeCluster {
-  readonly clock = new ManualClock();
+  readonly clock: ManualClock = new ManualClock();
   /** Every link there is, several to one URL where a connection wants several. */
   readonly links: FakeMember[] = [];
   /** Every call that reached a member, in order. */

@@ -141,7 +141,14 @@ export class FakeMember implements EndpointTransport {
     header: HeaderInput | undefined,
     request: unknown,
   ): Promise<unknown> {
-    const call = { url: this.#url, method, headers: new Headers(header as Headers | undefined), timeoutMs, signal, request };
+    const call = {
+      url: this.#url,
+      method,
+      headers: new Headers(header as Headers | undefined),
+      timeoutMs,
+      signal,
+      request,
+    };
     this.calls.push(call);
     return await this.answer(call);
   }

@@ -182,7 +182,8 @@ export class Caller implements Transport {
       code: error.code,
       message: error.message,
     });
-    if (error.code === "PROTOCOL" && error.grpcCode === undefined) target.reject(error);
+    const foreign = error.code === "PROTOCOL" && error.grpcCode === undefined;
+    if (foreign) target.reject(error);
     const refusal = tokens?.afterRefusal(error, token) ?? "final";
     if (refusal !== "final" && tokens !== undefined && ++call.refusals <= maxRefusals) {
       return refusal === "renew" ? await this.#logIn(call, tokens) : undefined;
@@ -190,6 +191,8 @@ export class Caller implements Transport {
     const endpoints = new Set(balancer.subchannels.map((subchannel) => subchannel.endpoint.url)).size;
     const again = mayRepeat(error, disposition, { repeatable: call.repeatable, endpoints });
     if (!again || call.attempts >= options.retry.maxAttempts) throw call.rejection(error);
+    // The endpoint is out of the choice for a while: the next one is asked at once, or it is known that none is left.
+    if (foreign) return;
     // A round over a quorum of members goes through without a pause.
     const quorum = Math.floor(endpoints / 2) + 1;
     if (call.attempts % quorum === 0) await call.pause(pauseMs(this.#backOff, call.attempts / quorum));
