@@ -199,6 +199,30 @@ describe("an etcd cluster", { timeout: 60_000 }, () => {
     await expect(kv.txn({ success: [put, put, put, put] })).rejects.toThrow("too many operations");
   });
 
+  it("shows what its servers log when it is not to be quiet, and still keeps it", async () => {
+    const shown: string[] = [];
+    const write = vi
+      .spyOn(process.stderr, "write")
+      .mockImplementation((text) => shown.push(String(text)) > 0);
+    try {
+      await using cluster = await startEtcd({ quiet: false });
+      expect(shown.join("")).toContain("listen-client-urls");
+      await expect.poll(() => cluster.members[0]?.log()).toContain("listen-client-urls");
+    } finally {
+      write.mockRestore();
+    }
+  });
+
+  it("goes on with another server program where a member is restarted with its version", async () => {
+    await using cluster = await startEtcd();
+    const [member] = cluster.members;
+    await serves(cluster, cluster.endpoints[0] ?? "");
+    await member?.restart({ version: cluster.version });
+    await using admin = await cluster.openAdmin();
+    expect((await createClient(KV, admin.transport).range({ key: bytes("key") })).count).toBe(1n);
+    await expect(member?.restart({ version: "2.3" })).rejects.toThrow(/^no etcd 2\.3/);
+  });
+
   it("that does not start says why with the end of its log, and leaves nothing", async () => {
     const folder = await mkdtemp(join(tmpdir(), "etcdkit-"));
     vi.stubEnv("TMPDIR", folder);

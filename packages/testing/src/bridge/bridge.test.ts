@@ -201,7 +201,9 @@ describe("a bridge", () => {
     const cut = bridge.cutAfter(bytes, "toClient");
     a.socket.write("hello");
     await cut;
-    expect(await a.ended).toBe("ECONNRESET");
+    // Node 22 reports an end when bytes and the reset after them arrive in one turn.
+    expect(["ECONNRESET", "end"]).toContain(await a.ended);
+    expect(bridge.connections()).toBe(0);
     expect(a.text()).toBe("HELLO".slice(0, bytes));
   });
 
