@@ -92,6 +92,14 @@ describe("sleep", () => {
     await expect(slept).resolves.toBeUndefined();
   });
 
+  it("does not keep the process alive for upkeep", async () => {
+    const clock = new ManualClock();
+    const slept = sleep(clock, 100, undefined, false);
+    expect(clock.timers).toEqual([{ dueInMs: 100, keepAlive: false }]);
+    await clock.advance(100);
+    await slept;
+  });
+
   it("rejects with the reason of the signal as soon as it aborts, and clears its timer", async () => {
     const clock = new ManualClock();
     const abort = new AbortController();
