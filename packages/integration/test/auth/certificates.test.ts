@@ -99,6 +99,8 @@ describeOldestAndNewestEtcd("a client certificate", (etcd) => {
     expect(auth).toBeDefined();
     if (auth === undefined) return;
     await using connection = witness.connect(shared.cluster, { credentials: credentialsOf(auth.root) });
-    await expect(createKv(connection).put("anything", "bar")).resolves.toMatchObject({});
+    const kv = createKv(connection);
+    await kv.put("anything", "bar");
+    await expect(kv.get("anything")).resolves.toMatchObject({ version: 1n });
   });
 });
