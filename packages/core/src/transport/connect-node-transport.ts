@@ -1,3 +1,4 @@
+import type { ClientHttp2Stream } from "node:http2";
 import type { Duplex } from "node:stream";
 import { ConnectError, type Transport } from "@connectrpc/connect";
 import { compressionGzip, createGrpcTransport } from "@connectrpc/connect-node";
@@ -8,7 +9,7 @@ import { dialEndpoint } from "./dial.js";
 import type { Disposition } from "./disposition.js";
 import type { ConnectionState, EndpointTransport, TransportEvent } from "./endpoint-transport.js";
 import { Http2Session, unsent } from "./http2-session.js";
-import type { KeepaliveTimes } from "./keepalive.js";
+import { type KeepaliveTimes, PingPace } from "./keepalive.js";
 import { refuseTooLarge } from "./request-size.js";
 
 // Follows a server for as long as there is a link, which is upkeep and nothing that a program waits for.
@@ -43,6 +44,8 @@ class ConnectNodeTransport implements EndpointTransport {
   readonly #listeners = new Set<(event: TransportEvent) => void>();
   /** Sessions that take no new requests but still serve old ones; to be ended by `close`. */
   readonly #draining = new Set<Http2Session>();
+  readonly #sessionOf = new WeakMap<ClientHttp2Stream, Http2Session>();
+  readonly #pace = new PingPace();
   #session: Http2Session | undefined;
   #dialing: Promise<void> | undefined;
   #state: ConnectionState = "idle";
@@ -70,12 +73,14 @@ class ConnectNodeTransport implements EndpointTransport {
               ":path": path,
               ":scheme": endpoint.tls ? "https" : "http",
             };
-            return Promise.resolve(this.#session.request(fields, settings, path !== healthWatch));
+            const stream = this.#session.request(fields, settings, path !== healthWatch);
+            this.#sessionOf.set(stream, this.#session);
+            return Promise.resolve(stream);
           } catch (error) {
             return Promise.reject(error);
           }
         },
-        notifyResponseByteRead: () => this.#session?.keepalive.heard(),
+        notifyResponseByteRead: (stream) => this.#sessionOf.get(stream)?.keepalive.heard(),
       },
     });
   }
@@ -132,15 +137,13 @@ class ConnectNodeTransport implements EndpointTransport {
     this.#enter("connecting", undefined);
     try {
       const socket = await dialEndpoint(this.#endpoint, this.#options, signal);
-      const owner = { onEnd: (reason: unknown): void => this.#onEnd(session, reason) };
-      const session: Http2Session = await Http2Session.open(
-        this.#endpoint,
-        socket,
-        this.#options.keepAlive,
-        this.#options.clock,
-        owner,
-        signal,
-      );
+      const { clock, keepAlive } = this.#options;
+      const owner = {
+        onEnd: (reason: unknown): void => this.#onEnd(session, reason),
+        onClose: (): void => void this.#draining.delete(session),
+      };
+      const setup = { endpoint: this.#endpoint, keepAlive, clock, pace: this.#pace, owner };
+      const session: Http2Session = await Http2Session.open(socket, setup, signal);
       if (this.#isClosed()) {
         session.destroy(undefined);
         throw unsent("the transport is closed");

@@ -10,7 +10,7 @@ import type { Duplex } from "node:stream";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Clock } from "../connection/clock.js";
 import type { Endpoint } from "../connection/endpoint.js";
-import { Keepalive, type KeepaliveTimes } from "./keepalive.js";
+import { Keepalive, type KeepaliveLink, type KeepaliveTimes, type PingPace } from "./keepalive.js";
 
 // Enough for a stream of large answers to flow without a pause at every 64 KiB (RFC 9113, 6.9.2).
 const streamWindowBytes = 1024 * 1024;
@@ -20,6 +20,18 @@ const connectionWindowBytes = 8 * 1024 * 1024;
 export interface SessionOwner {
   /** The session takes no new requests from now on; those under way may still finish. */
   onEnd(reason: unknown): void;
+  /** Nothing is left of the session. */
+  onClose(): void;
+}
+
+/** What one HTTP/2 session is made of. */
+export interface SessionSetup {
+  readonly endpoint: Endpoint;
+  readonly keepAlive: KeepaliveTimes | false;
+  readonly clock: Clock;
+  /** Shared by the sessions of one endpoint. */
+  readonly pace: PingPace;
+  readonly owner: SessionOwner;
 }
 
 /** An error for a request of which nothing was written. */
@@ -45,40 +57,33 @@ export class Http2Session {
   #foreground = 0;
   #ended = false;
 
-  private constructor(
-    endpoint: Endpoint,
-    session: ClientHttp2Session,
-    times: KeepaliveTimes | false,
-    clock: Clock,
-    owner: SessionOwner,
-  ) {
+  private constructor(session: ClientHttp2Session, setup: SessionSetup) {
+    const { clock, endpoint, keepAlive, owner, pace } = setup;
     this.#endpoint = endpoint;
     this.#session = session;
     this.#owner = owner;
-    this.#keepalive = new Keepalive(times, clock, {
+    const link: KeepaliveLink = {
       ping: (onAnswer) => this.#ping(onAnswer),
       dead: (silenceMs) =>
         this.destroy(new Error(`the server has been silent for ${Math.round(silenceMs)} ms`)),
-    });
+    };
+    this.#keepalive = new Keepalive(keepAlive, clock, link, pace);
     session.unref();
     session.on("error", (error) => this.#end(error));
-    session.on("close", () => this.#end(new Error("the server closed the connection")));
+    session.on("close", () => {
+      this.#end(new Error("the server closed the connection"));
+      this.#keepalive.stop();
+      owner.onClose();
+    });
     session.on("goaway", (code) => {
       // The server asked for fewer pings; etcd does so when they come more often than every 5 s.
-      if (code === constants.NGHTTP2_ENHANCE_YOUR_CALM) this.#keepalive.slowDown();
+      if (code === constants.NGHTTP2_ENHANCE_YOUR_CALM) pace.slowDown();
       this.#end(new Error(`the server is going away (GOAWAY, code ${code})`));
     });
   }
 
   /** Starts HTTP/2 on a socket and waits for the server's first word. */
-  static open(
-    endpoint: Endpoint,
-    socket: Duplex,
-    times: KeepaliveTimes | false,
-    clock: Clock,
-    owner: SessionOwner,
-    signal: AbortSignal,
-  ): Promise<Http2Session> {
+  static open(socket: Duplex, setup: SessionSetup, signal: AbortSignal): Promise<Http2Session> {
     return new Promise((resolve, reject) => {
       const session = connectHttp2("http://etcd", {
         createConnection: () => socket,
@@ -87,7 +92,7 @@ export class Http2Session {
       const onSettings = (): void => {
         release();
         session.setLocalWindowSize(connectionWindowBytes);
-        resolve(new Http2Session(endpoint, session, times, clock, owner));
+        resolve(new Http2Session(session, setup));
       };
       const fail = (reason: unknown): void => {
         release();
@@ -133,7 +138,7 @@ export class Http2Session {
     foreground: boolean,
   ): ClientHttp2Stream {
     if (!this.open) throw unsent("the connection ended before the request was sent");
-    const stream = this.#session.request({ ...headers, ":authority": this.#endpoint.authority }, options);
+    const stream = this.#start({ ...headers, ":authority": this.#endpoint.authority }, options);
     this.#streams++;
     if (foreground && ++this.#foreground === 1) this.#session.ref();
     this.#keepalive.streams(this.#streams);
@@ -156,16 +161,23 @@ export class Http2Session {
     return stream;
   }
 
-  /** Takes no more requests and ends when those under way have. */
-  drain(): void {
-    this.#end(new Error("the connection was drained"));
-  }
-
   /** Ends at once, with every request on it. */
   destroy(reason: unknown): void {
     this.#end(reason);
     this.#keepalive.stop();
     this.#session.destroy(reason instanceof Error ? reason : undefined);
+  }
+
+  #start(
+    headers: OutgoingHttpHeaders,
+    options: Omit<ClientSessionRequestOptions, "signal">,
+  ): ClientHttp2Stream {
+    try {
+      return this.#session.request(headers, options);
+    } catch (error) {
+      // Node throws before it writes anything: the session just went away, or ran out of stream numbers.
+      throw unsent("the request could not be sent", error);
+    }
   }
 
   #end(reason: unknown): void {
