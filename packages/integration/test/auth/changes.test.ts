@@ -49,14 +49,18 @@ describeOldestAndNewestEtcd("when users change", (etcd) => {
           writes += 1;
         }
       };
-      const writers = Promise.all([writer(), writer(), writer()]);
       const atLeast = (count: number) =>
         expect.poll(() => writes, { timeout: 10_000 }).toBeGreaterThan(count);
-      await atLeast(50);
-      await authOf(connection).authDisable({});
-      await atLeast(writes + 50);
-      done = true;
-      await writers;
+      const administrator = async (): Promise<void> => {
+        try {
+          await atLeast(50);
+          await authOf(connection).authDisable({});
+          await atLeast(writes + 50);
+        } finally {
+          done = true;
+        }
+      };
+      await Promise.all([administrator(), writer(), writer(), writer()]);
       await expect(kv.get("abc")).resolves.toMatchObject({ version: BigInt(writes) });
     });
 
