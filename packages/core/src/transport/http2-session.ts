@@ -97,7 +97,9 @@ export class Http2Session {
       const fail = (reason: unknown): void => {
         release();
         session.on("error", () => undefined);
+        socket.on("error", () => undefined);
         session.destroy();
+        socket.destroy();
         reject(reason);
       };
       const onClose = (): void => fail(new Error("the server closed the connection before it said a word"));
@@ -106,11 +108,14 @@ export class Http2Session {
         session.off("remoteSettings", onSettings);
         session.off("error", fail);
         session.off("close", onClose);
+        socket.off("error", fail);
         signal.removeEventListener("abort", onAbort);
       };
       session.on("remoteSettings", onSettings);
       session.on("error", fail);
       session.on("close", onClose);
+      // A TLS alert that comes after the handshake, such as the refusal of a certificate, ends the session without a sound.
+      socket.on("error", fail);
       signal.addEventListener("abort", onAbort, { once: true });
       if (signal.aborted) onAbort();
     });
