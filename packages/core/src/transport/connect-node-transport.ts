@@ -8,6 +8,7 @@ import type { TlsSource } from "../connection/tls-options.js";
 import { dialEndpoint } from "./dial.js";
 import type { Disposition } from "./disposition.js";
 import type { ConnectionState, EndpointTransport, TransportEvent } from "./endpoint-transport.js";
+import { explainHandshake } from "./handshake-failure.js";
 import { Http2Session, unsent } from "./http2-session.js";
 import { type KeepaliveTimes, PingPace } from "./keepalive.js";
 import { refuseTooLarge } from "./request-size.js";
@@ -151,7 +152,8 @@ class ConnectNodeTransport implements EndpointTransport {
       if (!session.open) throw new Error("the server closed the connection");
       this.#session = session;
       this.#enter("ready", undefined);
-    } catch (error) {
+    } catch (reason) {
+      const error = explainHandshake(reason);
       this.#enter("failed", error);
       throw error;
     }

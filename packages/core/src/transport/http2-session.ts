@@ -6,10 +6,12 @@ import {
   constants,
   type OutgoingHttpHeaders,
 } from "node:http2";
+import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Clock } from "../connection/clock.js";
 import type { Endpoint } from "../connection/endpoint.js";
+import { explainSilence } from "./handshake-failure.js";
 import { Keepalive, type KeepaliveLink, type KeepaliveTimes, type PingPace } from "./keepalive.js";
 
 // Enough for a stream of large answers to flow without a pause at every 64 KiB (RFC 9113, 6.9.2).
@@ -102,7 +104,10 @@ export class Http2Session {
         socket.destroy();
         reject(reason);
       };
-      const onClose = (): void => fail(new Error("the server closed the connection before it said a word"));
+      const onClose = (): void => {
+        const heard = socket instanceof Socket ? socket.bytesRead : undefined;
+        fail(explainSilence(heard, setup.endpoint.tls));
+      };
       const onAbort = (): void => fail(signal.reason);
       const release = (): void => {
         session.off("remoteSettings", onSettings);
