@@ -64,7 +64,7 @@ export interface TestServer extends Listener {
   readonly pings: number;
 }
 
-export type OnStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
+export type OnStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => unknown;
 
 /** Starts an HTTP/2 server, with TLS where `tls` is given. */
 export async function startHttp2Server(
