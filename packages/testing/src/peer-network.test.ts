@@ -63,8 +63,8 @@ describe("the network between members", () => {
     const [cut, kept] = [await speak("m1", "/endless"), await speak("m3", "/endless")];
     expect(String(await once(cut, "data"))).toBe("begun");
     expect(String(await once(kept, "data"))).toBe("begun");
-    const closed = once(cut, "close");
     cut.on("error", () => undefined);
+    const closed = new Promise((resolve) => cut.once("close", resolve));
     network.partition([["m1"]]);
     await closed;
     expect(kept.closed).toBe(false);

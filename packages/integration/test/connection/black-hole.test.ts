@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { describeEachEtcd } from "../support/each-etcd.js";
 import { describeNewestEtcd } from "../support/newest.js";
 import { rejection } from "../support/rejection.js";
+import { together } from "../support/together.js";
 import { uniqueKey } from "../support/unique-key.js";
 
 const calls = [
@@ -82,15 +83,9 @@ describeNewestEtcd("waiting for an endpoint that swallows everything", (etcd) =>
   });
 
   it("names every endpoint where there are several", async () => {
-    await using bridges = {
-      one: await openBridge(shared.endpoints[0] ?? ""),
-      two: await openBridge(shared.endpoints[1] ?? ""),
-      async [Symbol.asyncDispose]() {
-        await Promise.all([this.one.close(), this.two.close()]);
-      },
-    };
-    await Promise.all([bridges.one.stall(), bridges.two.stall()]);
-    const endpoints = [bridges.one.endpoint, bridges.two.endpoint];
+    await using bridges = await together(...shared.endpoints.map((endpoint) => openBridge(endpoint)));
+    await Promise.all(bridges.all.map((bridge) => bridge.stall()));
+    const endpoints = bridges.all.map((bridge) => bridge.endpoint);
     await using connection = shared.connect({ endpoints });
     const { error } = await rejection(() => createKv(connection).put("any", "value", { timeoutMs: 500 }));
     expect(error).toMatchObject({ code: "DEADLINE", outcome: "not-applied" });

@@ -66,7 +66,8 @@ describeOldestAndNewestEtcd("readers and writers on three members", (etcd) => {
   });
 
   it("go on when all are restarted one after the other, and all at once", async () => {
-    await using connection = shared.connect();
+    // Members that have just started may need 7 s to say that they cannot serve a call yet, more than once.
+    await using connection = shared.connect({ callTimeoutMs: 30_000 });
     const load = startLoad(createKv(connection), uniqueKey("restarted"));
     await load.more(100);
     for (const member of shared.cluster.members) {
@@ -79,7 +80,6 @@ describeOldestAndNewestEtcd("readers and writers on three members", (etcd) => {
     const report = await load.finish();
     print(etcd.version, "all restarted", report);
     expectSound(report);
-    // Members that have just started may need 7 s to say that they cannot serve a read yet.
-    expect(report.longestGapMs).toBeLessThan(10_000);
+    expect(report.longestGapMs).toBeLessThan(22_000);
   });
 });
