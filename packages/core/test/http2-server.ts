@@ -72,10 +72,17 @@ export async function startHttp2Server(
   options: {
     readonly tls?: SecureServerOptions | undefined;
     readonly listen?: ListenOptions | undefined;
+    /** How many requests may be open at once. */
+    readonly maxConcurrentStreams?: number | undefined;
   } = {},
 ): Promise<TestServer> {
-  const { tls } = options;
-  const http2: Http2Server = tls === undefined ? createServer() : createSecureServer(tls);
+  const { maxConcurrentStreams, tls } = options;
+  const common = {
+    maxSessionMemory: 1_000, // megabytes: a limit of Node's own must not be in the way
+    settings: maxConcurrentStreams === undefined ? {} : { maxConcurrentStreams },
+  };
+  const http2: Http2Server =
+    tls === undefined ? createServer(common) : createSecureServer({ ...common, ...tls });
   const requests: IncomingHttpHeaders[] = [];
   const sessions: ServerHttp2Session[] = [];
   const waiters = new Set<() => void>();

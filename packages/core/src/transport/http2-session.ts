@@ -18,6 +18,10 @@ import { Keepalive, type KeepaliveLink, type KeepaliveTimes, type PingPace } fro
 const streamWindowBytes = 1024 * 1024;
 const connectionWindowBytes = 8 * 1024 * 1024;
 
+// Node counts queued requests into the memory of a session and resets streams beyond its limit, 10 MB unless told
+// otherwise: ten puts of 1 MiB at once. What may be in flight is the caller's to bound, by how many calls it makes.
+const sessionMemoryMegabytes = 2 ** 20;
+
 /** What one HTTP/2 session needs from its owner. */
 export interface SessionOwner {
   /** The session takes no new requests from now on; those under way may still finish. */
@@ -90,6 +94,7 @@ export class Http2Session {
       const session = connectHttp2("http://etcd", {
         createConnection: () => socket,
         settings: { enablePush: false, initialWindowSize: streamWindowBytes },
+        maxSessionMemory: sessionMemoryMegabytes,
       });
       const onSettings = (): void => {
         release();
