@@ -189,7 +189,7 @@ export class Caller implements Transport {
       return refusal === "renew" ? await this.#logIn(call, tokens) : undefined;
     }
     const endpoints = new Set(balancer.subchannels.map((subchannel) => subchannel.endpoint.url)).size;
-    const again = mayRepeat(error, disposition, { repeatable: call.repeatable, endpoints });
+    const again = mayRepeat(error, disposition, call, endpoints);
     if (!again || call.attempts >= options.retry.maxAttempts) throw call.rejection(error);
     // The endpoint is out of the choice for a while: the next one is asked at once, or it is known that none is left.
     if (foreign) return;

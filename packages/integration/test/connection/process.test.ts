@@ -8,7 +8,7 @@ describeNewestEtcd("a process with a connection", (etcd) => {
   const shared = etcd.shared();
 
   it("ends by itself when nothing is under way, though the connection is open", async () => {
-    const end = await runProgram(new URL("./programs/idle.ts", import.meta.url), [shared.endpoints.join()]);
+    const end = await runProgram(new URL("./programs/idle.mjs", import.meta.url), [shared.endpoints.join()]);
     expect(end.errors).toBe("");
     expect(end.output).toBe("read 1\ndone\n");
     expect(end.exitCode).toBe(0);
@@ -20,7 +20,7 @@ describeNewestEtcd("a process with a connection", (etcd) => {
     await using silent = await openBridge(shared.endpoints[0] ?? "");
     await silent.stall();
     const args = [shared.endpoints.join(), silent.endpoint];
-    const end = await runProgram(new URL("./programs/closed.ts", import.meta.url), args);
+    const end = await runProgram(new URL("./programs/closed.mjs", import.meta.url), args);
     expect(end.errors).toBe("");
     expect(end.exitCode).toBe(0);
     const { before, left } = JSON.parse(end.output);

@@ -13,15 +13,13 @@ export interface ChildEnd {
 }
 
 /**
- * Runs a TypeScript program of this package in a process of its own, on the sources of the packages that it imports, and
- * waits for it to end by itself.
+ * Runs a program of this package in a process of its own, on the packages as they were built last, and waits for it to end
+ * by itself.
  *
- * @param program - Relative to the caller: `new URL("./programs/idle.ts", import.meta.url)`.
+ * @param program - Relative to the caller: `new URL("./programs/idle.mjs", import.meta.url)`.
  */
 export async function runProgram(program: URL, args: readonly string[]): Promise<ChildEnd> {
-  const hooks = new URL("./typescript-hooks.mjs", import.meta.url).href;
-  const flags = ["--conditions", "@etcdkit/source", "--import", hooks];
-  const child = spawn(process.execPath, [...flags, fileURLToPath(program), ...args], {
+  const child = spawn(process.execPath, [fileURLToPath(program), ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     timeout: 30_000,
   });

@@ -24,7 +24,7 @@ await busy.close();
 await calls;
 
 // Handles that are being closed are gone within a few turns of the event loop.
-const isExtra = (left: readonly string[]): boolean => left.join() !== before.join();
+const isExtra = (left) => left.join() !== before.join();
 let left = process.getActiveResourcesInfo().sort();
 for (let turn = 0; turn < 1_000 && isExtra(left); turn++) {
   await new Promise((resolve) => setImmediate(resolve));
