@@ -22,3 +22,15 @@ export function reset(): ConnectError {
 export function unprocessed(disposition: Disposition): ConnectError {
   return Object.assign(new ConnectError(`not looked at: ${disposition}`, Code.Unavailable), { disposition });
 }
+
+// How servers refuse a token.
+
+export const invalidToken = (): ConnectError =>
+  status("etcdserver: invalid auth token", Code.Unauthenticated);
+export const oldRevision = (): ConnectError =>
+  status("etcdserver: revision of auth store is old", Code.InvalidArgument);
+export const userEmpty = (): ConnectError => status("etcdserver: user name is empty", Code.InvalidArgument);
+export const authNotEnabled = (): ConnectError =>
+  status("etcdserver: authentication is not enabled", Code.FailedPrecondition);
+export const permissionDenied = (): ConnectError =>
+  status("etcdserver: permission denied", Code.PermissionDenied);

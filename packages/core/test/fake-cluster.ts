@@ -1,12 +1,15 @@
+import { createClient } from "@connectrpc/connect";
 import type { ConnectOptions } from "../src/connection/connect-options.js";
 import { type Connection, connect } from "../src/connection/connection.js";
 import type { Endpoint } from "../src/connection/endpoint.js";
+import type { ConnectionEvent } from "../src/connection/events.js";
+import { KV, type PutResponse, type RangeResponse } from "../src/gen/etcdserverpb/rpc_pb.js";
 import { type Answer, FakeMember, type SentCall } from "./fake-member.js";
 import { ManualClock } from "./manual-clock.js";
 
 /** Members in memory, made as a connection asks for them, and a clock that a test moves. */
 export class FakeCluster {
-  readonly clock = new ManualClock();
+  readonly clock: ManualClock = new ManualClock();
   /** Every link there is, several to one URL where a connection wants several. */
   readonly links: FakeMember[] = [];
   /** Every call that reached a member, in order. */
@@ -54,4 +57,25 @@ export class FakeCluster {
     this.onLink(link, url);
     return link;
   }
+}
+
+/** Writes something over a connection. */
+export function put(connection: Connection): Promise<PutResponse> {
+  return createClient(KV, connection.transport).put({});
+}
+
+/** Reads something over a connection. */
+export function range(connection: Connection): Promise<RangeResponse> {
+  return createClient(KV, connection.transport).range({});
+}
+
+/** What a connection tells while `meanwhile` runs and until it is closed after that. */
+export async function eventsUntilClosed(
+  connection: Connection,
+  meanwhile: () => Promise<void>,
+): Promise<readonly ConnectionEvent[]> {
+  const events = connection.events();
+  await meanwhile();
+  await connection.close();
+  return await Array.fromAsync(events);
 }

@@ -7,6 +7,7 @@ import type {
 } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, type StreamResponse, type UnaryResponse } from "@connectrpc/connect";
+import type { HeaderInput } from "../src/connection/call-headers.js";
 import type { Clock } from "../src/connection/clock.js";
 import type {
   ConnectionState,
@@ -84,7 +85,7 @@ export class FakeMember implements EndpointTransport {
     method: DescMethodUnary<I, O>,
     signal: AbortSignal | undefined,
     timeoutMs: number | undefined,
-    header: HeadersInit | undefined,
+    header: HeaderInput | undefined,
     input: MessageInitShape<I>,
   ): Promise<UnaryResponse<I, O>> {
     const answer = this.#answer(method.name, signal, timeoutMs, header, input);
@@ -103,7 +104,7 @@ export class FakeMember implements EndpointTransport {
     method: DescMethodStreaming<I, O>,
     signal: AbortSignal | undefined,
     timeoutMs: number | undefined,
-    header: HeadersInit | undefined,
+    header: HeaderInput | undefined,
     input: AsyncIterable<MessageInitShape<I>>,
   ): Promise<StreamResponse<I, O>> {
     const answers = await this.#answer(method.name, signal, timeoutMs, header, input);
@@ -137,10 +138,17 @@ export class FakeMember implements EndpointTransport {
     method: string,
     signal: AbortSignal | undefined,
     timeoutMs: number | undefined,
-    header: HeadersInit | undefined,
+    header: HeaderInput | undefined,
     request: unknown,
   ): Promise<unknown> {
-    const call = { url: this.#url, method, headers: new Headers(header), timeoutMs, signal, request };
+    const call = {
+      url: this.#url,
+      method,
+      headers: new Headers(header as Headers | undefined),
+      timeoutMs,
+      signal,
+      request,
+    };
     this.calls.push(call);
     return await this.answer(call);
   }

@@ -53,4 +53,11 @@ export class ManualClock implements Clock {
   stall(ms: number): void {
     this.#now += ms;
   }
+
+  /** Fires what is due, in one go: what Node does first after a stall, before it reads any socket. */
+  fireDue(): void {
+    for (const timer of [...this.#timers]) {
+      if (timer.at <= this.#now && this.#timers.delete(timer)) timer.callback();
+    }
+  }
 }

@@ -1,8 +1,9 @@
 import { Code } from "@connectrpc/connect";
 import { KV } from "@etcdkit/core/protocol";
-import { openBridge, startEtcd, startScriptedServer } from "@etcdkit/testing";
-import { createEtcd } from "etcdkit";
-import { describe, expect, it } from "vitest";
+import { type EtcdCluster, openBridge, startEtcd, startScriptedServer } from "@etcdkit/testing";
+import { describeKv } from "@etcdkit/testing/compliance";
+import { createEtcd, kvFrom } from "etcdkit";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 describe("a program under test", () => {
   // #region bridge
@@ -28,6 +29,22 @@ describe("a program under test", () => {
 
     expect(await etcd.kv.get("key")).toBeUndefined();
     expect(server.callsOf(KV.method.range)).toHaveLength(2);
+  });
+  // #endregion
+});
+
+describe("a wrapper", () => {
+  let cluster: EtcdCluster;
+  beforeAll(async () => {
+    cluster = await startEtcd();
+  });
+  afterAll(() => cluster?.close());
+
+  // #region compliance
+  describeKv("a wrapper that adds nothing", async () => {
+    const etcd = createEtcd({ endpoints: cluster.endpoints });
+    const kv = kvFrom({ execute: (op, call) => etcd.kv.execute(op, call) });
+    return { kv, [Symbol.asyncDispose]: etcd.close };
   });
   // #endregion
 });

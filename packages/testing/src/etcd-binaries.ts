@@ -30,10 +30,12 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * @throws Error when `ETCD_BIN` names something that is not an etcd server: what was asked for is not passed over.
  */
 export async function findEtcdBinaries(env: Environment = process.env): Promise<readonly EtcdBinary[]> {
+  // First of all: a promise that rejects while another is awaited here would be one that nobody handles.
+  const inCache = await cached(env);
   const found = await Promise.all([
     ...pathsOf(env["ETCD_BIN"]).map(async (path) => inspectChosen(resolve(path))),
     ...pathsOf(env["PATH"]).map((directory) => inspect(join(resolve(directory), "etcd"), "PATH")),
-    ...(await cached(env)).map((path) => inspect(path, "cache")),
+    ...inCache.map((path) => inspect(path, "cache")),
   ]);
   const wanted =
     env["ETCD_VERSIONS"]

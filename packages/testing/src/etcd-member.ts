@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import { createClient } from "@connectrpc/connect";
-import { Maintenance } from "@etcdkit/core/protocol";
+import { createClient, type Transport } from "@connectrpc/connect";
+import { KV, Maintenance } from "@etcdkit/core/protocol";
 import { findEtcdBinary } from "./etcd-binaries.js";
-import { type EtcdCommand, type EtcdProcess, lastLines, startProcess } from "./etcd-process.js";
+import { type EtcdCommand, type EtcdProcess, logExcerpt, startProcess } from "./etcd-process.js";
 import type { GrpcTransport } from "./grpc-transport.js";
 import type { Watchdog } from "./watchdog.js";
 
@@ -101,6 +101,7 @@ export function createMember(plan: MemberPlan, watchdog: Watchdog): ManagedMembe
             reason = "it knows no leader";
           } catch (error) {
             reason = error;
+            if (asksForUser(error) && (await answersReads(transport))) return;
           }
           await delay(pollMs);
         }
@@ -108,7 +109,7 @@ export function createMember(plan: MemberPlan, watchdog: Watchdog): ManagedMembe
         await close();
       }
       throw new Error(
-        `${plan.name} (${program}) does not serve after ${plan.startTimeoutMs} ms: ${reason}\n${await lastLines(plan.logFile)}`,
+        `${plan.name} (${program}) does not serve after ${plan.startTimeoutMs} ms: ${reason}\n${await logExcerpt(plan.logFile)}`,
       );
     },
 
@@ -142,6 +143,22 @@ export function createMember(plan: MemberPlan, watchdog: Watchdog): ManagedMembe
   return member;
 }
 
+function asksForUser(error: unknown): boolean {
+  return /user name is empty/.test(String(error));
+}
+
+/**
+ * Whether a member with authentication has a leader, found out without logging in: from some releases on (3.5.28, 3.6.12,
+ * 3.7.0) it tells its status only to users. It asks who reads only after it has asked the leader for the read.
+ */
+async function answersReads(transport: Transport): Promise<boolean> {
+  const read = createClient(KV, transport).range(
+    { key: new TextEncoder().encode("\0") },
+    { timeoutMs: 1_000 },
+  );
+  return await read.then(() => true, asksForUser);
+}
+
 /** Its port is fixed now. Someone else's short use of it, say for an outgoing connection, is waited out. */
 async function launchAgain(member: ManagedMember, timeoutMs: number): Promise<void> {
   const deadline = performance.now() + timeoutMs;
@@ -157,7 +174,7 @@ async function launchAgain(member: ManagedMember, timeoutMs: number): Promise<vo
 }
 
 async function startFailure(plan: MemberPlan, process: EtcdProcess): Promise<Error> {
-  const end = await lastLines(plan.logFile);
+  const end = await logExcerpt(plan.logFile);
   const text = `${plan.name} (${plan.program}) ended with ${await process.ended} before it served:\n${end}`;
   return /address already in use/.test(end) ? new AddressInUseError(text) : new Error(text);
 }

@@ -88,8 +88,12 @@ function launch({ program, args, env, directory, logFile, echo }: EtcdCommand): 
   }
 }
 
-/** The end of a server's log, for an error message. */
-export async function lastLines(logFile: string, count = 15): Promise<string> {
+/**
+ * The end of a server's log, for an error message, and its first line: a server that does not understand its arguments
+ * says so there, and then explains itself at length.
+ */
+export async function logExcerpt(logFile: string, count = 15): Promise<string> {
   const text = await readFile(logFile, "utf8").catch(() => "");
-  return text.trimEnd().split("\n").slice(-count).join("\n");
+  const [first = "", ...rest] = text.trimEnd().split("\n");
+  return [first, ...(rest.length > count ? ["..."] : []), ...rest.slice(-count)].join("\n");
 }

@@ -3,6 +3,10 @@
  *
  * @packageDocumentation
  */
+
+export { type Bridge, type BridgeAction, type BridgeOptions, openBridge } from "./bridge/bridge.js";
+export type { Direction } from "./bridge/link.js";
+export type { BridgeTarget } from "./bridge/target.js";
 export {
   type CertificateAuthority,
   type CertifiedKey,
@@ -26,3 +30,13 @@ export { freePorts } from "./free-ports.js";
 export { type GrpcTransport, type GrpcTransportOptions, openGrpcTransport } from "./grpc-transport.js";
 export { signToken, type TokenClaims } from "./json-web-token.js";
 export type { Listening } from "./member-arguments.js";
+export type { ServerIdentity } from "./scripted/default-answers.js";
+export { type MockServers, startMockServers } from "./scripted/mock-servers.js";
+export type { AnyScript, Script } from "./scripted/script-book.js";
+export type { GoAwayOptions, Method, ScriptedCall } from "./scripted/scripted-call.js";
+export {
+  type RecordedCall,
+  type ScriptedServer,
+  type ScriptedServerOptions,
+  startScriptedServer,
+} from "./scripted/scripted-server.js";

@@ -25,6 +25,7 @@ export class Balancer {
   readonly #waiters = new Set<Waiter>();
   #subchannels: readonly Subchannel[] = [];
   #next = 0;
+  #wanted = false;
   #closedWith: EtcdError | undefined;
 
   constructor(clock: Clock, policy: "round-robin" | "pick-first") {
@@ -39,12 +40,13 @@ export class Balancer {
   /** Replaces the choice. Calls that wait are served by the new one. */
   use(subchannels: readonly Subchannel[]): void {
     this.#subchannels = subchannels;
-    if (this.#waiters.size > 0) for (const subchannel of subchannels) subchannel.want();
+    // New endpoints are dialled though others are ready: they are to take their share, and some calls need another one.
+    if (this.#wanted) this.wantAll();
     this.changed();
   }
 
   /**
-   * Picks a ready endpoint, another than `avoid` where there is a choice.
+   * Picks a ready link: to another endpoint than that of `avoid` where there is a choice, else another link to it.
    *
    * @returns `undefined` when none is ready.
    */
@@ -56,8 +58,8 @@ export class Balancer {
       const index = (first + step) % all.length;
       const candidate = all[index];
       if (candidate === undefined || !candidate.usable) continue;
-      if (candidate === avoid) {
-        fallback = candidate;
+      if (candidate.endpoint.url === avoid?.endpoint.url) {
+        if (fallback === undefined || fallback === avoid) fallback = candidate;
         continue;
       }
       this.#next = (index + 1) % all.length;
@@ -68,6 +70,7 @@ export class Balancer {
 
   /** Asks for every link, so that the choice is there when it is needed. */
   wantAll(): void {
+    this.#wanted = true;
     for (const subchannel of this.#subchannels) subchannel.want();
   }
 

@@ -28,6 +28,8 @@ export class Call implements Wait {
   attempts = 0;
   /** Attempts that failed because of the token. */
   refusals = 0;
+  /** Whether the token was fetched for this call; if it was, a refusal is not for its age. */
+  loggedIn = false;
   readonly #clock: Clock;
   readonly #closed: () => EtcdError | undefined;
   #ambiguous = false;

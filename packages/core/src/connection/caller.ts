@@ -56,7 +56,11 @@ export class Caller implements Transport {
     context?: ContextValues,
   ): Promise<UnaryResponse<I, O>> {
     const { headers, options, tokens } = this.#setup;
-    const call = this.#call(method, { signal, timeoutMs: lifetime(timeoutMs, options.callTimeoutMs), context });
+    const call = this.#call(method, {
+      signal,
+      timeoutMs: lifetime(timeoutMs, options.callTimeoutMs),
+      context,
+    });
     let previous: Subchannel | undefined;
     while (true) {
       const target = this.#pick(call, previous) ?? (await this.#waitToSend(call, previous));
@@ -89,7 +93,11 @@ export class Caller implements Transport {
     context?: ContextValues,
   ): Promise<StreamResponse<I, O>> {
     const { headers, tokens } = this.#setup;
-    const call = this.#call(method, { signal, timeoutMs: lifetime(timeoutMs, Number.POSITIVE_INFINITY), context });
+    const call = this.#call(method, {
+      signal,
+      timeoutMs: lifetime(timeoutMs, Number.POSITIVE_INFINITY),
+      context,
+    });
     const stream = new RepeatableStream(method, call, input, {
       acquire: async (previous) => {
         const target = this.#pick(call, previous) ?? (await this.#waitToSend(call, previous));
@@ -98,8 +106,7 @@ export class Caller implements Transport {
       },
       afterFailure: (reason, target, token) => this.#afterFailure(call, reason, target, token),
       refresh: async (error) => {
-        if (tokens?.mayBeStale(error) !== true || call.refusals > 0) return false;
-        call.refusals++;
+        if (tokens?.mayBeStale(error) !== true || call.loggedIn) return false;
         await this.#logIn(call, tokens);
         return true;
       },
@@ -142,7 +149,9 @@ export class Caller implements Transport {
   async #logIn(call: Call, tokens: Tokens): Promise<void> {
     for (let failures = 1; ; failures++) {
       try {
-        return await call.until(tokens.fetch());
+        await call.until(tokens.fetch());
+        call.loggedIn = true;
+        return;
       } catch (error) {
         call.throwIfOver();
         if (!(isEtcdError(error, "UNAVAILABLE") || isEtcdError(error, "DEADLINE"))) throw error;
@@ -173,14 +182,17 @@ export class Caller implements Transport {
       code: error.code,
       message: error.message,
     });
-    if (error.code === "PROTOCOL" && error.grpcCode === undefined) target.reject(error);
+    const foreign = error.code === "PROTOCOL" && error.grpcCode === undefined;
+    if (foreign) target.reject(error);
     const refusal = tokens?.afterRefusal(error, token) ?? "final";
     if (refusal !== "final" && tokens !== undefined && ++call.refusals <= maxRefusals) {
       return refusal === "renew" ? await this.#logIn(call, tokens) : undefined;
     }
     const endpoints = new Set(balancer.subchannels.map((subchannel) => subchannel.endpoint.url)).size;
-    const again = mayRepeat(error, disposition, { repeatable: call.repeatable, endpoints });
+    const again = mayRepeat(error, disposition, call, endpoints);
     if (!again || call.attempts >= options.retry.maxAttempts) throw call.rejection(error);
+    // The endpoint is out of the choice for a while: the next one is asked at once, or it is known that none is left.
+    if (foreign) return;
     // A round over a quorum of members goes through without a pause.
     const quorum = Math.floor(endpoints / 2) + 1;
     if (call.attempts % quorum === 0) await call.pause(pauseMs(this.#backOff, call.attempts / quorum));

@@ -32,8 +32,13 @@ export const systemClock: Clock = {
   },
 };
 
-/** Waits `delayMs`, or rejects with `signal.reason` as soon as it aborts. Keeps the process alive. */
-export function sleep(clock: Clock, delayMs: number, signal: AbortSignal | undefined): Promise<void> {
+/** Waits `delayMs`, or rejects with `signal.reason` as soon as it aborts. Keeps the process alive unless told not to. */
+export function sleep(
+  clock: Clock,
+  delayMs: number,
+  signal: AbortSignal | undefined,
+  keepAlive = true,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
       reject(signal.reason);
@@ -49,7 +54,7 @@ export function sleep(clock: Clock, delayMs: number, signal: AbortSignal | undef
         signal?.removeEventListener("abort", onAbort);
         resolve();
       },
-      true,
+      keepAlive,
     );
     signal?.addEventListener("abort", onAbort, { once: true });
   });

@@ -34,12 +34,14 @@ export class ClusterConnection implements Connection {
   readonly #options: ResolvedOptions;
   readonly #events = new ConnectionEvents();
   readonly #balancer: Balancer;
+  /** Every balancer whose calls may be waiting for a link. */
+  readonly #balancers = new Set<Balancer>();
   readonly #pinned = new Map<string, Balancer>();
   readonly #pool: SubchannelPool;
   readonly #headers = new CallHeaders();
   readonly #tokens: Tokens;
   readonly #closing = new AbortController();
-  readonly #unfollow: () => void;
+  #unfollow: () => void = () => undefined;
   #endpoints: readonly Endpoint[];
   #cancelAutoSync: CancelTimer | undefined;
   #versionCheck: Promise<void> | undefined;
@@ -51,16 +53,15 @@ export class ClusterConnection implements Connection {
     this.#options = options;
     this.#endpoints = options.endpoints;
     this.#versionChecked = !options.rejectOldCluster;
-    this.#pool = new SubchannelPool(options, (subchannel) => this.#onSubchannel(subchannel), this.#emit);
-    this.#balancer = new Balancer(options.clock, options.balancing);
-    this.#balancer.use(this.#pool.replace(options.endpoints));
+    this.#pool = new SubchannelPool(options, () => this.#onLink(), this.#emit);
+    this.#balancer = this.#balancerOver(this.#pool.replace(options.endpoints), options.balancing);
     this.#tokens = new Tokens(
       options.credentials,
       (request) => this.#logIn(request),
       (authEnabled) => this.#emit({ type: "logged-in", authEnabled }),
     );
     this.transport = this.#transportOver(this.#balancer);
-    this.#unfollow = this.#follow(options.signal);
+    this.#follow(options.signal);
     this.#scheduleAutoSync();
   }
 
@@ -142,8 +143,7 @@ export class ClusterConnection implements Connection {
     this.#unfollow();
     this.#cancelAutoSync?.();
     this.#closing.abort(closed);
-    this.#balancer.close(closed);
-    for (const balancer of this.#pinned.values()) balancer.close(closed);
+    for (const balancer of this.#balancers) balancer.close(closed);
     this.#tokens.clear();
     await this.#pool.close();
     this.#events.close();
@@ -155,13 +155,13 @@ export class ClusterConnection implements Connection {
     return intercepted(this.#callerOver(balancer), this.#options.interceptors);
   }
 
-  #callerOver(balancer: Balancer): Caller {
+  #callerOver(balancer: Balancer, admission?: () => undefined): Caller {
     return new Caller({
       options: this.#options,
       balancer,
       headers: this.#headers,
       tokens: this.#tokens,
-      admission: () => (this.#versionChecked ? undefined : this.#checkVersion()),
+      admission: admission ?? (() => (this.#versionChecked ? undefined : this.#checkVersion())),
       closed: () => this.#closed,
     });
   }
@@ -184,9 +184,7 @@ export class ClusterConnection implements Connection {
 
   /** One check for all calls that wait for it; one that fails is made again for the next call. */
   #checkVersion(): Promise<void> {
-    this.#versionCheck ??= checkClusterVersion(this.endpoints(), (url) => this.#uncheckedEndpoint(url), {
-      signal: this.signal,
-    }).then(
+    this.#versionCheck ??= this.#askVersions().then(
       () => {
         this.#versionChecked = true;
       },
@@ -198,26 +196,38 @@ export class ClusterConnection implements Connection {
     return this.#versionCheck;
   }
 
-  #uncheckedEndpoint(url: string): Transport {
-    return new Caller({
-      options: this.#options,
-      balancer: this.#balancerOf(parseEndpoint(url, this.#tls)),
-      headers: this.#headers,
-      tokens: this.#tokens,
-      admission: () => undefined,
-      closed: () => this.#closed,
+  async #askVersions(): Promise<void> {
+    const members = new Map<string, Transport>();
+    const balancers = this.#endpoints.map((endpoint) => {
+      const balancer = this.#balancerOver(this.#pool.linksTo(endpoint));
+      members.set(
+        endpoint.url,
+        this.#callerOver(balancer, () => undefined),
+      );
+      return balancer;
     });
+    try {
+      await checkClusterVersion(members, { signal: this.signal });
+    } finally {
+      for (const balancer of balancers) this.#balancers.delete(balancer);
+    }
   }
 
   /** The one member to choose from for calls that are pinned to it. */
   #balancerOf(endpoint: Endpoint): Balancer {
     let balancer = this.#pinned.get(endpoint.url);
     if (balancer === undefined) {
-      balancer = new Balancer(this.#options.clock, "pick-first");
-      if (this.#closed === undefined) balancer.use(this.#pool.pin(endpoint));
-      else balancer.close(this.#closed);
+      balancer = this.#balancerOver(this.#closed === undefined ? this.#pool.pin(endpoint) : []);
+      if (this.#closed !== undefined) balancer.close(this.#closed);
       this.#pinned.set(endpoint.url, balancer);
     }
+    return balancer;
+  }
+
+  #balancerOver(links: readonly Subchannel[], policy: ResolvedOptions["balancing"] = "pick-first"): Balancer {
+    const balancer = new Balancer(this.#options.clock, policy);
+    balancer.use(links);
+    this.#balancers.add(balancer);
     return balancer;
   }
 
@@ -237,17 +247,16 @@ export class ClusterConnection implements Connection {
       this.#emit({ type: "endpoints-changed", endpoints: this.endpoints() });
   }
 
-  #onSubchannel(subchannel: Subchannel): void {
-    this.#balancer.changed();
-    this.#pinned.get(subchannel.endpoint.url)?.changed();
+  #onLink(): void {
+    for (const balancer of this.#balancers) balancer.changed();
   }
 
-  #follow(signal: AbortSignal | undefined): () => void {
-    if (signal === undefined) return () => undefined;
+  #follow(signal: AbortSignal | undefined): void {
+    if (signal === undefined) return;
     const onAbort = (): void => void this.close();
+    this.#unfollow = () => signal.removeEventListener("abort", onAbort);
+    signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) onAbort();
-    else signal.addEventListener("abort", onAbort, { once: true });
-    return () => signal.removeEventListener("abort", onAbort);
   }
 
   #scheduleAutoSync(): void {

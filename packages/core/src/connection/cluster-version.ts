@@ -29,20 +29,14 @@ export function isTooOld(version: string, oldest: string): boolean | undefined {
  * version that cannot be read, or what a call rejects with. The first error decides.
  */
 export async function checkClusterVersion(
-  urls: readonly string[],
-  endpoint: (url: string) => Transport,
+  members: ReadonlyMap<string, Transport>,
   call: Pick<CallOptions, "signal" | "timeoutMs">,
 ): Promise<void> {
   const oldest = oldestAccepted(clientApiVersion);
   await Promise.all(
-    urls.map(async (url) => {
-      const answer = await endpoint(url).unary(
-        Maintenance.method.status,
-        call.signal,
-        call.timeoutMs,
-        undefined,
-        {},
-      );
+    [...members].map(async ([url, member]) => {
+      const { status } = Maintenance.method;
+      const answer = await member.unary(status, call.signal, call.timeoutMs, undefined, {});
       const { version } = answer.message;
       const tooOld = isTooOld(version, oldest);
       if (tooOld === undefined) {

@@ -4,7 +4,7 @@ import { type Check, checkFlag, checkOneOf, checkOptions, optionTable } from "..
 import { type Clock, systemClock } from "./clock.js";
 import { type Credentials, checkCredentials } from "./credentials.js";
 import { type Endpoint, parseEndpoints } from "./endpoint.js";
-import { defaultLogger, type Logger } from "./logger.js";
+import { defaultLogger, guardedLogger, type Logger } from "./logger.js";
 import { checkTlsOptions, type TlsSource } from "./tls-options.js";
 
 /** When the link to a member that has fallen silent counts as dead. */
@@ -220,14 +220,15 @@ export function resolveOptions(options: ConnectOptions): ResolvedOptions {
     rejectOldCluster: options.rejectOldCluster ?? false,
     healthCheck: options.healthCheck ?? false,
     interceptors: [...(options.interceptors ?? [])],
-    logger: options.logger ?? defaultLogger(),
+    logger: guardedLogger(options.logger ?? defaultLogger()),
     signal: options.signal,
     clock: options.clock ?? systemClock,
     dial: options.dial,
     transport: options.transport,
   };
   guardCredentials(resolved, resolved.endpoints);
-  if (resolved.maxSendBytes > resolved.maxReceiveBytes) {
+  // The default is no demand of the caller's: setting `maxReceiveBytes` alone is fine.
+  if (options.maxSendBytes !== undefined && resolved.maxSendBytes > resolved.maxReceiveBytes) {
     throw new RangeError(
       `maxSendBytes (${resolved.maxSendBytes}) is larger than maxReceiveBytes (${resolved.maxReceiveBytes}): what was written could not be read back`,
     );

@@ -1,10 +1,13 @@
-import { inspect } from "node:util";
 import { checkOptions, optionTable } from "../options.js";
 
 /** Who the program is: a user with its password, or a ready token (a JWT for instance) or where to get one. */
 export type Credentials =
-  | { readonly username: string; readonly password: string }
-  | { readonly token: string | (() => Promise<string>) };
+  | { readonly username: string; readonly password: string; readonly token?: undefined }
+  | {
+      readonly token: string | (() => Promise<string>);
+      readonly username?: undefined;
+      readonly password?: undefined;
+    };
 
 const table = optionTable("credentials", {
   username: () => undefined,
@@ -42,9 +45,4 @@ export function checkToken(token: unknown): asserts token is string {
   ) {
     throw new TypeError("credentials.token: expected visible ASCII text");
   }
-}
-
-/** Hides what an object holds from `console.log` and the like. */
-export function hideFromInspect(target: object, text: string): void {
-  Object.defineProperty(target, inspect.custom, { value: () => text, enumerable: false });
 }

@@ -30,9 +30,7 @@ export function parseEndpoint(text: string, tlsByDefault: boolean): Endpoint {
   if (typeof text !== "string") throw new TypeError(`endpoint: expected a string, got ${typeof text}`);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get into a header
   if (text === "" || /[\s\u0000-\u001f\u007f]/.test(text)) {
-    throw new TypeError(
-      `endpoint ${JSON.stringify(text)}: empty, or holds white space or control characters`,
-    );
+    throw new TypeError(`endpoint ${shown(text)}: empty, or holds white space or control characters`);
   }
   const unix = /^(unixs?):(?:\/\/)?(.*)$/.exec(text);
   if (unix !== null) return unixEndpoint(text, unix[1] === "unixs", unix[2] ?? "", tlsByDefault);
@@ -84,10 +82,12 @@ function hostEndpoint(text: string, authority: string, tls: boolean): Endpoint {
   if (parts === null)
     throw new TypeError(`endpoint ${shown(text)}: not host:port; an IPv6 address stands in brackets`);
   const [, bracketed, name, portText] = parts;
-  const host = (bracketed ?? name ?? "").toLowerCase();
-  if (bracketed !== undefined ? !isIPv6(host) || host.includes("%") : !isHostName(host)) {
-    throw new TypeError(`endpoint ${shown(text)}: ${JSON.stringify(host)} is not a host name or address`);
+  const given = (bracketed ?? name ?? "").toLowerCase();
+  if (bracketed !== undefined ? !isIPv6(given) || given.includes("%") : !isHostName(given)) {
+    throw new TypeError(`endpoint ${shown(text)}: ${JSON.stringify(given)} is not a host name or address`);
   }
+  // An IPv6 address has many spellings (RFC 5952); URL knows the canonical one.
+  const host = bracketed === undefined ? given : new URL(`http://[${given}]`).hostname.slice(1, -1);
   const port = portText === undefined ? defaultPort : Number(portText);
   if (portText !== undefined && (!/^\d{1,5}$/.test(portText) || port < 1 || port > 65_535)) {
     throw new TypeError(`endpoint ${shown(text)}: the port must be a number from 1 to 65535`);

@@ -35,9 +35,9 @@ export class ConnectionEvents {
 
   /** Starts reading now: events from here on are kept for the reader, up to 256 of them. */
   read(signal: AbortSignal | undefined): AsyncIterableIterator<ConnectionEvent> {
-    const reader = new EventReader(signal, () => this.#readers.delete(reader));
+    const reader = new EventReader(signal, (done) => this.#readers.delete(done));
     if (this.#closed) reader.end();
-    else this.#readers.add(reader);
+    else if (!reader.done) this.#readers.add(reader);
     return reader;
   }
 
@@ -49,7 +49,7 @@ export class ConnectionEvents {
 
 class EventReader implements AsyncIterableIterator<ConnectionEvent> {
   readonly #queue: ConnectionEvent[] = [];
-  readonly #onDone: () => void;
+  readonly #onDone: (reader: EventReader) => void;
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort = (): void => this.#finish({ reason: this.#signal?.reason });
   #dropped = 0;
@@ -57,11 +57,16 @@ class EventReader implements AsyncIterableIterator<ConnectionEvent> {
   #failure: { readonly reason: unknown } | undefined;
   #waiting: { resolve(result: IteratorResult<ConnectionEvent>): void; reject(reason: unknown): void }[] = [];
 
-  constructor(signal: AbortSignal | undefined, onDone: () => void) {
+  constructor(signal: AbortSignal | undefined, onDone: (reader: EventReader) => void) {
     this.#signal = signal;
     this.#onDone = onDone;
     if (signal?.aborted) this.#finish({ reason: signal.reason });
     else signal?.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  /** Whether it takes no more events. */
+  get done(): boolean {
+    return this.#done;
   }
 
   [Symbol.asyncIterator](): this {
@@ -120,6 +125,6 @@ class EventReader implements AsyncIterableIterator<ConnectionEvent> {
     if (failure !== undefined && waiting.length > 0) waiting.shift()?.reject(failure.reason);
     else this.#failure = failure;
     for (const reader of waiting) reader.resolve({ done: true, value: undefined });
-    this.#onDone();
+    this.#onDone(this);
   }
 }

@@ -47,7 +47,7 @@ export class HealthWatch {
         if (isUnimplemented(error)) return;
       }
       try {
-        await sleep(this.#clock, pauseMs({ ...dialBackOff, baseMs: 1_000 }, failures + 1), signal);
+        await sleep(this.#clock, pauseMs({ ...dialBackOff, baseMs: 1_000 }, failures + 1), signal, false);
       } catch {
         return;
       }

@@ -33,3 +33,17 @@ export function defaultLogger(environment: NodeJS.ProcessEnv = process.env): Log
     levels.indexOf(level) < least ? nothing : (message, details) => write(level, message, details);
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
+
+/** Keeps what a logger throws away from the calls and timers that log: a full disk must not fail a read. */
+export function guardedLogger(logger: Logger): Logger {
+  const at =
+    (level: Level): Logger[Level] =>
+    (message, details) => {
+      try {
+        logger[level](message, details);
+      } catch {
+        // There is nobody left to tell.
+      }
+    };
+  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+}

@@ -44,6 +44,9 @@ export class RepeatableStream<I extends DescMessage, O extends DescMessage> {
   /** The requests of a server-streaming call, kept to be sent again. */
   #requests: readonly MessageInitShape<I>[] | undefined;
   #received = false;
+  /** The reader has left: what happens to the call now interests nobody. */
+  #left = false;
+  #end: () => void = () => undefined;
 
   constructor(
     method: DescMethodStreaming<I, O>,
@@ -60,7 +63,15 @@ export class RepeatableStream<I extends DescMessage, O extends DescMessage> {
   async open(context: ContextValues | undefined): Promise<StreamResponse<I, O>> {
     if (this.#method.methodKind === "server_streaming") this.#requests = await Array.fromAsync(this.#input);
     const attempt = await this.#attempt(context, undefined);
-    return { ...attempt.response, message: this.#messages(attempt, context) };
+    const messages = this.#messages(attempt, context);
+    // The `return` of a generator waits for a `next` under way, and before the first one it runs nothing of the body.
+    const leave = messages.return.bind(messages);
+    messages.return = (value) => {
+      this.#left = true;
+      this.#end();
+      return leave(value);
+    };
+    return { ...attempt.response, message: messages };
   }
 
   async *#messages(
@@ -78,7 +89,9 @@ export class RepeatableStream<I extends DescMessage, O extends DescMessage> {
           return;
         } catch (reason) {
           attempt.end();
+          if (this.#left) return;
           await this.#failed(reason, attempt);
+          if (this.#left) return;
           attempt = await this.#attempt(context, attempt.target);
         }
       }
@@ -98,17 +111,18 @@ export class RepeatableStream<I extends DescMessage, O extends DescMessage> {
       // A controller of its own: the reader's `break` must end the stream, and a signal that outlives many streams must
       // not collect what they leave behind.
       const controller = new AbortController();
-      const onAbort = (): void => controller.abort(signal?.reason);
-      signal?.addEventListener("abort", onAbort, { once: true });
       ticket.target.begin();
       let ended = false;
-      const end = (): void => {
+      const end = (abortReason?: unknown): void => {
         if (ended) return;
         ended = true;
         signal?.removeEventListener("abort", onAbort);
-        controller.abort();
+        controller.abort(abortReason);
         ticket.target.end();
       };
+      const onAbort = (): void => end(signal?.reason);
+      signal?.addEventListener("abort", onAbort, { once: true });
+      this.#end = () => end();
       try {
         const input = this.#requests === undefined ? this.#input : iterate(this.#requests);
         const response = await ticket.target.transport.stream(

@@ -16,18 +16,21 @@ export function isRead(method: Pick<DescMethod, "idempotency">): boolean {
  * - Reads, and writes that the caller calls idempotent: also when a member or the link to it was unavailable, and when a
  *   member ended the call by itself.
  *
- * A write whose outcome is unknown is never repeated.
+ * A write whose outcome is unknown is never repeated, and a call that requires a leader asks each member once: it wants to
+ * know rather than wait.
  */
 export function mayRepeat(
   error: EtcdError,
   disposition: Disposition,
-  call: { readonly repeatable: boolean; readonly endpoints: number },
+  call: { readonly repeatable: boolean; readonly requireLeader: boolean; readonly attempts: number },
+  endpoints: number,
 ): boolean {
   // Too large stays too large.
   if (error.code === "MESSAGE_TOO_LARGE") return false;
   if (disposition !== "unknown") return true;
-  if (error.code === "NOT_SUPPORTED_FOR_LEARNER") return call.endpoints > 1;
+  if (error.code === "NOT_SUPPORTED_FOR_LEARNER") return endpoints > 1;
   if (!call.repeatable) return false;
+  if (error.code === "NO_LEADER" && call.requireLeader) return call.attempts < endpoints;
   switch (error.grpcCode) {
     case "UNAVAILABLE":
     case "CANCELLED":

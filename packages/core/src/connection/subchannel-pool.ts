@@ -17,18 +17,14 @@ const bestFirst: readonly ConnectionState[] = ["ready", "connecting", "failed", 
 /** All links of a connection: `connectionsPerEndpoint` for each of its endpoints, one for each member that is only pinned. */
 export class SubchannelPool {
   readonly #options: ResolvedOptions;
-  readonly #onChange: (subchannel: Subchannel) => void;
+  readonly #onChange: () => void;
   readonly #emit: (event: ConnectionEvent) => void;
   readonly #byUrl = new Map<string, readonly Subchannel[]>();
   readonly #pinned = new Set<string>();
   readonly #reported = new Map<Subchannel, { state: ConnectionState; serving: boolean }>();
   readonly #health = new Map<Subchannel, HealthWatch>();
 
-  constructor(
-    options: ResolvedOptions,
-    onChange: (subchannel: Subchannel) => void,
-    emit: (event: ConnectionEvent) => void,
-  ) {
+  constructor(options: ResolvedOptions, onChange: () => void, emit: (event: ConnectionEvent) => void) {
     this.#options = options;
     this.#onChange = onChange;
     this.#emit = emit;
@@ -51,8 +47,13 @@ export class SubchannelPool {
     return this.#to(endpoint, 1);
   }
 
+  /** The links to an endpoint that is in use. */
+  linksTo(endpoint: Endpoint): readonly Subchannel[] {
+    return this.#byUrl.get(endpoint.url) ?? [];
+  }
+
   state(endpoint: Endpoint): ConnectionState {
-    const states = (this.#byUrl.get(endpoint.url) ?? []).map((subchannel) => subchannel.state);
+    const states = this.linksTo(endpoint).map((subchannel) => subchannel.state);
     return bestFirst.find((state) => states.includes(state)) ?? "closed";
   }
 
@@ -92,7 +93,7 @@ export class SubchannelPool {
   #changed(subchannel: Subchannel): void {
     this.#health.get(subchannel)?.update();
     this.#report(subchannel);
-    this.#onChange(subchannel);
+    this.#onChange();
     if (subchannel.state === "closed") {
       this.#reported.delete(subchannel);
       this.#health.delete(subchannel);

@@ -32,13 +32,14 @@ export class Subchannel {
   readonly transport: EndpointTransport;
   readonly #setup: SubchannelSetup;
   readonly #unsubscribe: () => void;
-  #wanted = false;
   #closed = false;
   #leaving = false;
   #calls = 0;
   #serving = true;
   #failures = 0;
   #failure: LinkFailure | undefined;
+  /** The link is up, but what answers is not etcd. Cleared after a pause, for another try. */
+  #rejected = false;
   #readyAt = 0;
   #wasReady = false;
   #dialling: AbortController | undefined;
@@ -53,19 +54,22 @@ export class Subchannel {
 
   get state(): ConnectionState {
     if (this.#closed) return "closed";
-    if (this.transport.state === "ready") return "ready";
+    if (this.#linked) return this.#rejected ? "failed" : "ready";
     if (this.#dialling !== undefined) return "connecting";
     return this.#failure === undefined ? "idle" : "failed";
   }
 
   /** Whether a call may be sent here now. */
   get usable(): boolean {
-    return !(this.#closed || this.#leaving) && this.#serving && this.transport.state === "ready";
+    return !(this.#closed || this.#leaving || this.#rejected) && this.#serving && this.#linked;
   }
 
-  /** Why the last dial failed; `undefined` while a dial is under way or the link is up. */
+  /**
+   * Why no call can be sent here. A failure for good counts until a dial succeeds: endpoints that fail in turn are never
+   * all between two dials at the same moment. Any other failure counts until the next dial.
+   */
   get failure(): LinkFailure | undefined {
-    return this.#dialling === undefined ? this.#failure : undefined;
+    return this.#dialling === undefined || this.#failure?.forGood === true ? this.#failure : undefined;
   }
 
   /** Why the endpoint was last out of reach, also while it is dialled again. */
@@ -86,19 +90,21 @@ export class Subchannel {
 
   /** Asks for the link. Does nothing while it is up, being dialled, or pausing after a failure. */
   want(): void {
-    this.#wanted = true;
     if (this.#closed || this.#dialling !== undefined || this.#cancelRetry !== undefined) return;
-    if (this.transport.state === "ready") return;
-    this.#dial();
+    if (!this.#linked) this.#dial();
   }
 
-  /** A call showed that what answers here is not an etcd server: as good as a failed dial. */
+  /**
+   * A call showed that what answers here is not an etcd server: as good as a failed dial. After the pause of one, the
+   * next call finds out whether that has changed.
+   */
   reject(error: EtcdError): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#rejected || !this.#linked) return;
+    this.#rejected = true;
     this.#failed({ error, forGood: true });
   }
 
-  /** A call begins; returns whether the endpoint still takes calls. */
+  /** A call begins. */
   begin(): void {
     this.#calls++;
   }
@@ -153,8 +159,13 @@ export class Subchannel {
     );
   }
 
+  get #linked(): boolean {
+    return this.transport.state === "ready";
+  }
+
   #up(): void {
     this.#failure = undefined;
+    this.#rejected = false;
     this.#readyAt = this.#setup.clock.now();
     this.#wasReady = true;
     this.#setup.onChange(this);
@@ -173,7 +184,12 @@ export class Subchannel {
       delayMs,
       () => {
         this.#cancelRetry = undefined;
-        if (!this.#closed && this.#wanted && this.transport.state !== "ready") this.#dial();
+        if (!this.#linked) this.#dial();
+        else if (this.#rejected) {
+          this.#rejected = false;
+          this.#failure = undefined;
+          this.#setup.onChange(this);
+        }
       },
       false,
     );
@@ -183,6 +199,7 @@ export class Subchannel {
     if (this.#closed || this.#dialling !== undefined || state === "ready" || state === "connecting") return;
     if (!this.#wasReady) return;
     this.#wasReady = false;
+    this.#rejected = false;
     // A link that was up for long is dialled again at once; one that keeps breaking has to wait its turn.
     if (this.#setup.clock.now() - this.#readyAt >= healthyAfterMs) this.#failures = 0;
     const failure = this.#describe(reason ?? new Error("the connection ended"));

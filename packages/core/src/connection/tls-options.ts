@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { SecureContextOptions } from "node:tls";
 import { EtcdError } from "../errors/etcd-error.js";
+import { textOf } from "../errors/from-transport.js";
 import { checkFlag, checkOptions, optionTable } from "../options.js";
 
 /**
@@ -46,6 +47,7 @@ const table = optionTable("tls", {
 
 /** Checks TLS options as far as that goes without reading files. @throws `TypeError` that names the option. */
 export function checkTlsOptions(tls: TlsOptions): TlsOptions {
+  if (tls === undefined) throw new TypeError("tls: expected an object");
   checkOptions(table, tls);
   for (const part of pemParts) {
     if (tls[part] !== undefined && tls[`${part}File`] !== undefined) {
@@ -81,7 +83,7 @@ export interface LoadedTls extends Pick<SecureContextOptions, "ca" | "cert" | "k
  * @throws {@link EtcdError} `TLS` when a file cannot be read or the source fails; the message names the file.
  */
 export async function loadTls(source: TlsSource | undefined): Promise<LoadedTls> {
-  const tls = typeof source === "function" ? checkTlsOptions(await fromProvider(source)) : (source ?? {});
+  const tls = typeof source === "function" ? await fromProvider(source) : (source ?? {});
   const [ca, cert, key] = await Promise.all([
     pem(tls.ca, tls.caFile, "caFile"),
     pem(tls.cert, tls.certFile, "certFile"),
@@ -97,10 +99,22 @@ export async function loadTls(source: TlsSource | undefined): Promise<LoadedTls>
 }
 
 async function fromProvider(provider: () => Promise<TlsOptions>): Promise<TlsOptions> {
+  let tls: TlsOptions;
   try {
-    return await provider();
+    tls = await provider();
   } catch (cause) {
     throw new EtcdError("TLS", "the function given as `tls` failed", { cause });
+  }
+  try {
+    return checkTlsOptions(tls);
+  } catch (cause) {
+    throw new EtcdError(
+      "TLS",
+      `the function given as \`tls\` returned what cannot be used: ${textOf(cause)}`,
+      {
+        cause,
+      },
+    );
   }
 }
 

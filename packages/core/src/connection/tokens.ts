@@ -27,7 +27,7 @@ export class Tokens {
     if (credentials === undefined) {
       this.#fetched = true;
       this.#renewable = false;
-    } else if ("token" in credentials) {
+    } else if (credentials.token !== undefined) {
       const { token } = credentials;
       this.#renewable = typeof token === "function";
       this.#fetched = typeof token === "string";

@@ -115,10 +115,14 @@ export interface Kv extends KvExecutor, ReadonlyKv {
 
   /**
    * Compares, then does one list of operations or the other, in order, at one revision, all or nothing. A compare that
-   * does not hold is an answer (`succeeded: false`), not an error.
+   * does not hold is an answer (`succeeded: false`), not an error. Compares of transactions inside look at the store as
+   * it was before any of it was done.
    *
    * @throws (rejects) `EtcdError` `DUPLICATE_KEY` when a list writes a key twice, `TOO_MANY_OPS` above the server's
-   * limit, 128 per list unless configured; and whatever its operations throw, in which case none of them was done.
+   * limit, 128 per list unless configured; and whatever its operations throw, in which case none of them was done. One
+   * exception: refused for the `revision` of a read (`COMPACTED`, `FUTURE_REV`), it has the outcome `unknown`, since
+   * members before 3.7 do the rest of it all the same when another member was asked (etcd issue 18667). Leave `revision`
+   * out of reads beside writes.
    */
   txn<const S extends readonly BranchOp[] = readonly [], const F extends readonly BranchOp[] = readonly []>(
     parts: TxnParts<S, F>,

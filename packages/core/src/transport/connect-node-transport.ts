@@ -1,5 +1,6 @@
+import type { ClientHttp2Stream } from "node:http2";
 import type { Duplex } from "node:stream";
-import { Code, ConnectError, type Transport } from "@connectrpc/connect";
+import { ConnectError, type Transport } from "@connectrpc/connect";
 import { compressionGzip, createGrpcTransport } from "@connectrpc/connect-node";
 import type { Clock } from "../connection/clock.js";
 import type { Endpoint } from "../connection/endpoint.js";
@@ -7,9 +8,13 @@ import type { TlsSource } from "../connection/tls-options.js";
 import { dialEndpoint } from "./dial.js";
 import type { Disposition } from "./disposition.js";
 import type { ConnectionState, EndpointTransport, TransportEvent } from "./endpoint-transport.js";
+import { explainHandshake } from "./handshake-failure.js";
 import { Http2Session, unsent } from "./http2-session.js";
-import type { KeepaliveTimes } from "./keepalive.js";
+import { type KeepaliveTimes, PingPace } from "./keepalive.js";
 import { refuseTooLarge } from "./request-size.js";
+
+// Follows a server for as long as there is a link, which is upkeep and nothing that a program waits for.
+const healthWatch = "/grpc.health.v1.Health/Watch";
 
 /** How the transport to one endpoint behaves. */
 export interface ConnectNodeTransportOptions {
@@ -40,6 +45,8 @@ class ConnectNodeTransport implements EndpointTransport {
   readonly #listeners = new Set<(event: TransportEvent) => void>();
   /** Sessions that take no new requests but still serve old ones; to be ended by `close`. */
   readonly #draining = new Set<Http2Session>();
+  readonly #sessionOf = new WeakMap<ClientHttp2Stream, Http2Session>();
+  readonly #pace = new PingPace();
   #session: Http2Session | undefined;
   #dialing: Promise<void> | undefined;
   #state: ConnectionState = "idle";
@@ -67,12 +74,14 @@ class ConnectNodeTransport implements EndpointTransport {
               ":path": path,
               ":scheme": endpoint.tls ? "https" : "http",
             };
-            return Promise.resolve(this.#session.request(fields, settings));
+            const stream = this.#session.request(fields, settings, path !== healthWatch);
+            this.#sessionOf.set(stream, this.#session);
+            return Promise.resolve(stream);
           } catch (error) {
             return Promise.reject(error);
           }
         },
-        notifyResponseByteRead: () => this.#session?.keepalive.heard(),
+        notifyResponseByteRead: (stream) => this.#sessionOf.get(stream)?.keepalive.heard(),
       },
     });
   }
@@ -129,15 +138,13 @@ class ConnectNodeTransport implements EndpointTransport {
     this.#enter("connecting", undefined);
     try {
       const socket = await dialEndpoint(this.#endpoint, this.#options, signal);
-      const owner = { onEnd: (reason: unknown): void => this.#onEnd(session, reason) };
-      const session: Http2Session = await Http2Session.open(
-        this.#endpoint,
-        socket,
-        this.#options.keepAlive,
-        this.#options.clock,
-        owner,
-        signal,
-      );
+      const { clock, keepAlive } = this.#options;
+      const owner = {
+        onEnd: (reason: unknown): void => this.#onEnd(session, reason),
+        onClose: (): void => void this.#draining.delete(session),
+      };
+      const setup = { endpoint: this.#endpoint, keepAlive, clock, pace: this.#pace, owner };
+      const session: Http2Session = await Http2Session.open(socket, setup, signal);
       if (this.#isClosed()) {
         session.destroy(undefined);
         throw unsent("the transport is closed");
@@ -145,7 +152,8 @@ class ConnectNodeTransport implements EndpointTransport {
       if (!session.open) throw new Error("the server closed the connection");
       this.#session = session;
       this.#enter("ready", undefined);
-    } catch (error) {
+    } catch (reason) {
+      const error = explainHandshake(reason);
       this.#enter("failed", error);
       throw error;
     }
@@ -169,13 +177,13 @@ class ConnectNodeTransport implements EndpointTransport {
   }
 }
 
-// connect-node turns a reset into an error of its own wording; an error that came from the server has metadata.
-const refusedStream = /^http\/2 stream closed with error code REFUSED_STREAM/;
+// Of a reset either connect-node tells or Node itself, whichever comes first, each in its own words. An error that came
+// from the server has metadata.
+const refusedStream = /^(http\/2 s|S)tream closed with error code (NGHTTP2_)?REFUSED_STREAM/;
 
 function withDisposition(error: unknown): unknown {
   if (
     error instanceof ConnectError &&
-    error.code === Code.Unavailable &&
     !error.metadata.has("grpc-status") &&
     refusedStream.test(error.rawMessage)
   )

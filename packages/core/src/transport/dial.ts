@@ -2,7 +2,7 @@ import { connect as connectTcp, isIP, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import type { Endpoint } from "../connection/endpoint.js";
-import { loadTls, type TlsSource } from "../connection/tls-options.js";
+import { type LoadedTls, loadTls, type TlsSource } from "../connection/tls-options.js";
 import { EtcdError } from "../errors/etcd-error.js";
 
 /** How sockets to endpoints are opened. */
@@ -19,14 +19,40 @@ export async function dialEndpoint(
   signal: AbortSignal,
 ): Promise<Duplex> {
   signal.throwIfAborted();
-  const raw = await (options.dial ?? openSocket)(endpoint, signal);
-  if (!endpoint.tls) return raw;
+  // Before there is a socket: while it waited for files, nobody would hear its errors.
+  const tls = endpoint.tls ? await untilAbort(loadTls(options.tls), signal) : undefined;
+  const raw = await untilAbort((options.dial ?? openSocket)(endpoint, signal), signal, discard);
+  if (tls === undefined) return raw;
   try {
-    return await encrypt(raw, endpoint, options.tls, signal);
+    return await encrypt(raw, endpoint, tls, signal);
   } catch (error) {
     raw.destroy();
     throw error;
   }
+}
+
+/** Waits no longer than the signal allows for functions of the caller's that may ignore it. */
+function untilAbort<T>(
+  promise: Promise<T>,
+  signal: AbortSignal,
+  onLate: (value: T) => void = () => undefined,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    promise
+      .then((value) => {
+        if (signal.aborted) onLate(value);
+        else resolve(value);
+      })
+      .catch(reject)
+      .finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
+
+function discard(socket: Duplex): void {
+  socket.on("error", () => undefined); // what a socket that came too late has to say interests nobody
+  socket.destroy();
 }
 
 function openSocket({ target }: Endpoint, signal: AbortSignal): Promise<Socket> {
@@ -42,11 +68,9 @@ function openSocket({ target }: Endpoint, signal: AbortSignal): Promise<Socket> 
 async function encrypt(
   raw: Duplex,
   endpoint: Endpoint,
-  source: TlsSource | undefined,
+  { serverName, insecureSkipVerify, ...secureContext }: LoadedTls,
   signal: AbortSignal,
 ): Promise<TLSSocket> {
-  const { serverName, insecureSkipVerify, ...secureContext } = await loadTls(source);
-  signal.throwIfAborted();
   const name = serverName ?? endpoint.serverName;
   const socket = connectTls({
     ...secureContext,
@@ -89,8 +113,7 @@ function untilEvent<S extends Socket>(
     const onClose = (): void => settle(() => reject(new Error("the server closed the connection")));
     const onAbort = (): void =>
       settle(() => {
-        socket.on("error", () => undefined); // what a destroyed socket still has to say interests nobody
-        socket.destroy();
+        discard(socket);
         reject(signal.reason);
       });
     socket.on(event, onEvent);

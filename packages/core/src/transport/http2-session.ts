@@ -6,20 +6,38 @@ import {
   constants,
   type OutgoingHttpHeaders,
 } from "node:http2";
+import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Clock } from "../connection/clock.js";
 import type { Endpoint } from "../connection/endpoint.js";
-import { Keepalive, type KeepaliveTimes } from "./keepalive.js";
+import { explainSilence } from "./handshake-failure.js";
+import { Keepalive, type KeepaliveLink, type KeepaliveTimes, type PingPace } from "./keepalive.js";
 
 // Enough for a stream of large answers to flow without a pause at every 64 KiB (RFC 9113, 6.9.2).
 const streamWindowBytes = 1024 * 1024;
 const connectionWindowBytes = 8 * 1024 * 1024;
 
+// Node counts queued requests into the memory of a session and resets streams beyond its limit, 10 MB unless told
+// otherwise: ten puts of 1 MiB at once. What may be in flight is the caller's to bound, by how many calls it makes.
+const sessionMemoryMegabytes = 2 ** 20;
+
 /** What one HTTP/2 session needs from its owner. */
 export interface SessionOwner {
   /** The session takes no new requests from now on; those under way may still finish. */
   onEnd(reason: unknown): void;
+  /** Nothing is left of the session. */
+  onClose(): void;
+}
+
+/** What one HTTP/2 session is made of. */
+export interface SessionSetup {
+  readonly endpoint: Endpoint;
+  readonly keepAlive: KeepaliveTimes | false;
+  readonly clock: Clock;
+  /** Shared by the sessions of one endpoint. */
+  readonly pace: PingPace;
+  readonly owner: SessionOwner;
 }
 
 /** An error for a request of which nothing was written. */
@@ -41,69 +59,73 @@ export class Http2Session {
   readonly #keepalive: Keepalive;
   readonly #owner: SessionOwner;
   #streams = 0;
+  /** Streams that somebody waits for; the others do not keep the process alive. */
+  #foreground = 0;
   #ended = false;
 
-  private constructor(
-    endpoint: Endpoint,
-    session: ClientHttp2Session,
-    times: KeepaliveTimes | false,
-    clock: Clock,
-    owner: SessionOwner,
-  ) {
+  private constructor(session: ClientHttp2Session, setup: SessionSetup) {
+    const { clock, endpoint, keepAlive, owner, pace } = setup;
     this.#endpoint = endpoint;
     this.#session = session;
     this.#owner = owner;
-    this.#keepalive = new Keepalive(times, clock, {
+    const link: KeepaliveLink = {
       ping: (onAnswer) => this.#ping(onAnswer),
       dead: (silenceMs) =>
         this.destroy(new Error(`the server has been silent for ${Math.round(silenceMs)} ms`)),
-    });
+    };
+    this.#keepalive = new Keepalive(keepAlive, clock, link, pace);
     session.unref();
     session.on("error", (error) => this.#end(error));
-    session.on("close", () => this.#end(new Error("the server closed the connection")));
+    session.on("close", () => {
+      this.#end(new Error("the server closed the connection"));
+      this.#keepalive.stop();
+      owner.onClose();
+    });
     session.on("goaway", (code) => {
       // The server asked for fewer pings; etcd does so when they come more often than every 5 s.
-      if (code === constants.NGHTTP2_ENHANCE_YOUR_CALM) this.#keepalive.slowDown();
+      if (code === constants.NGHTTP2_ENHANCE_YOUR_CALM) pace.slowDown();
       this.#end(new Error(`the server is going away (GOAWAY, code ${code})`));
     });
   }
 
   /** Starts HTTP/2 on a socket and waits for the server's first word. */
-  static open(
-    endpoint: Endpoint,
-    socket: Duplex,
-    times: KeepaliveTimes | false,
-    clock: Clock,
-    owner: SessionOwner,
-    signal: AbortSignal,
-  ): Promise<Http2Session> {
+  static open(socket: Duplex, setup: SessionSetup, signal: AbortSignal): Promise<Http2Session> {
     return new Promise((resolve, reject) => {
       const session = connectHttp2("http://etcd", {
         createConnection: () => socket,
         settings: { enablePush: false, initialWindowSize: streamWindowBytes },
+        maxSessionMemory: sessionMemoryMegabytes,
       });
       const onSettings = (): void => {
         release();
         session.setLocalWindowSize(connectionWindowBytes);
-        resolve(new Http2Session(endpoint, session, times, clock, owner));
+        resolve(new Http2Session(session, setup));
       };
       const fail = (reason: unknown): void => {
         release();
         session.on("error", () => undefined);
+        socket.on("error", () => undefined);
         session.destroy();
+        socket.destroy();
         reject(reason);
       };
-      const onClose = (): void => fail(new Error("the server closed the connection before it said a word"));
+      const onClose = (): void => {
+        const heard = socket instanceof Socket ? socket.bytesRead : undefined;
+        fail(explainSilence(heard, setup.endpoint.tls));
+      };
       const onAbort = (): void => fail(signal.reason);
       const release = (): void => {
         session.off("remoteSettings", onSettings);
         session.off("error", fail);
         session.off("close", onClose);
+        socket.off("error", fail);
         signal.removeEventListener("abort", onAbort);
       };
       session.on("remoteSettings", onSettings);
       session.on("error", fail);
       session.on("close", onClose);
+      // A TLS alert that comes after the handshake, such as the refusal of a certificate, ends the session without a sound.
+      socket.on("error", fail);
       signal.addEventListener("abort", onAbort, { once: true });
       if (signal.aborted) onAbort();
     });
@@ -124,14 +146,16 @@ export class Http2Session {
     return this.#keepalive;
   }
 
+  /** @param foreground - Whether the request keeps the process alive until it ends. */
   request(
     headers: OutgoingHttpHeaders,
     options: Omit<ClientSessionRequestOptions, "signal">,
+    foreground: boolean,
   ): ClientHttp2Stream {
     if (!this.open) throw unsent("the connection ended before the request was sent");
-    const stream = this.#session.request({ ...headers, ":authority": this.#endpoint.authority }, options);
+    const stream = this.#start({ ...headers, ":authority": this.#endpoint.authority }, options);
     this.#streams++;
-    if (this.#streams === 1) this.#session.ref();
+    if (foreground && ++this.#foreground === 1) this.#session.ref();
     this.#keepalive.streams(this.#streams);
     let answered = false;
     stream.on("response", () => {
@@ -142,10 +166,8 @@ export class Http2Session {
     stream.on("close", () => {
       this.#streams--;
       this.#keepalive.streams(this.#streams);
-      if (this.#streams === 0) {
-        this.#session.unref();
-        if (this.#ended) this.destroy(undefined);
-      }
+      if (foreground && --this.#foreground === 0) this.#session.unref();
+      if (this.#streams === 0 && this.#ended) this.destroy(undefined);
       // A stream that ends with NO_ERROR and without an answer makes no other sound; its caller would wait on.
       if (!answered && stream.rstCode === constants.NGHTTP2_NO_ERROR) {
         stream.emit("error", new Error("the server ended the request without an answer"));
@@ -154,16 +176,23 @@ export class Http2Session {
     return stream;
   }
 
-  /** Takes no more requests and ends when those under way have. */
-  drain(): void {
-    this.#end(new Error("the connection was drained"));
-  }
-
   /** Ends at once, with every request on it. */
   destroy(reason: unknown): void {
     this.#end(reason);
     this.#keepalive.stop();
     this.#session.destroy(reason instanceof Error ? reason : undefined);
+  }
+
+  #start(
+    headers: OutgoingHttpHeaders,
+    options: Omit<ClientSessionRequestOptions, "signal">,
+  ): ClientHttp2Stream {
+    try {
+      return this.#session.request(headers, options);
+    } catch (error) {
+      // Node throws before it writes anything: the session just went away, or ran out of stream numbers.
+      throw unsent("the request could not be sent", error);
+    }
   }
 
   #end(reason: unknown): void {

@@ -18,6 +18,21 @@ export interface KeepaliveLink {
   dead(silenceMs: number): void;
 }
 
+/** How patient the pings to one endpoint are. It outlives the links: a server that found them too many ends the link. */
+export class PingPace {
+  #factor = 1;
+
+  /** What intervals are multiplied by. */
+  get factor(): number {
+    return this.#factor;
+  }
+
+  /** The server finds the pings too many: half as many from now on (gRPC proposal A8). */
+  slowDown(): void {
+    this.#factor *= 2;
+  }
+}
+
 /**
  * Watches one link by pings: only while streams are open (unless told otherwise), and only after silence.
  *
@@ -28,17 +43,24 @@ export class Keepalive {
   readonly #times: KeepaliveTimes | false;
   readonly #clock: Clock;
   readonly #link: KeepaliveLink;
-  #slowness = 1;
+  readonly #pace: PingPace;
   #streams = 0;
   #waiting = 0;
   #heardAt: number;
   #pingedAt: number | undefined;
   #cancelTimer: CancelTimer | undefined;
+  #stopped = false;
 
-  constructor(times: KeepaliveTimes | false, clock: Clock, link: KeepaliveLink) {
+  constructor(
+    times: KeepaliveTimes | false,
+    clock: Clock,
+    link: KeepaliveLink,
+    pace: PingPace = new PingPace(),
+  ) {
     this.#times = times;
     this.#clock = clock;
     this.#link = link;
+    this.#pace = pace;
     this.#heardAt = clock.now();
     this.#reschedule();
   }
@@ -65,16 +87,11 @@ export class Keepalive {
     if ((before === 0) !== (this.#waiting === 0)) this.#reschedule();
   }
 
-  /** The server finds the pings too many: half as many from now on (gRPC proposal A8). */
-  slowDown(): void {
-    this.#slowness *= 2;
-  }
-
+  /** The link is gone; for good. */
   stop(): void {
+    this.#stopped = true;
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    this.#streams = 0;
-    this.#waiting = 0;
     this.#pingedAt = undefined;
   }
 
@@ -82,7 +99,7 @@ export class Keepalive {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     const times = this.#times;
-    if (times === false || (this.#streams === 0 && !times.withoutCalls)) return;
+    if (this.#stopped || times === false || (this.#streams === 0 && !times.withoutCalls)) return;
     const dueAt = this.#dueAt(times);
     this.#cancelTimer = this.#clock.setTimer(dueAt - this.#clock.now(), () => this.#due(times), false);
   }
@@ -95,7 +112,7 @@ export class Keepalive {
     }
     return (
       this.#heardAt +
-      (hurry ? Math.min(times.intervalMs, waitingIntervalMs) : times.intervalMs) * this.#slowness
+      (hurry ? Math.min(times.intervalMs, waitingIntervalMs) : times.intervalMs) * this.#pace.factor
     );
   }
 
@@ -116,6 +133,7 @@ export class Keepalive {
       return;
     }
     setImmediate(() => {
+      if (this.#stopped) return;
       if (this.#pingedAt === pingedAt) this.#link.dead(this.#clock.now() - this.#heardAt);
       else this.#reschedule();
     });

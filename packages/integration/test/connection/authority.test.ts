@@ -2,6 +2,7 @@ import { connect } from "@etcdkit/core";
 import { createKv } from "@etcdkit/kv";
 import { createCertificateAuthority, type ScriptedServer, startScriptedServer } from "@etcdkit/testing";
 import { expect, it } from "vitest";
+import { together } from "../support/together.js";
 
 const authority = createCertificateAuthority();
 const certificate = authority.issue({ commonName: "server", names: ["127.0.0.1", "localhost"] });
@@ -20,25 +21,23 @@ it.each(
     { scheme: "unixs", unix: true, tls: true },
   ].flatMap((way) => [1, 3].map((count) => ({ ...way, count }))),
 )("each of $count servers behind $scheme sees its own authority", async ({ unix, tls, count }) => {
-  await using stack = new AsyncDisposableStack();
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => startScriptedServer({ unix, ...(tls ? { tls: certificate } : {}) })),
+  await using servers = await together(
+    ...Array.from({ length: count }, () =>
+      startScriptedServer({ unix, ...(tls ? { tls: certificate } : {}) }),
+    ),
   );
-  for (const server of servers) stack.use(server);
-  const connection = stack.use(
-    connect({
-      endpoints: servers.map((server) => server.endpoint),
-      // The name in a unix socket's path is in no certificate.
-      ...(tls ? { tls: { ca: authority.cert, ...(unix ? { serverName: "localhost" } : {}) } } : {}),
-    }),
-  );
+  await using connection = connect({
+    endpoints: servers.all.map((server) => server.endpoint),
+    // The name in a unix socket's path is in no certificate.
+    ...(tls ? { tls: { ca: authority.cert, ...(unix ? { serverName: "localhost" } : {}) } } : {}),
+  });
   const kv = createKv(connection);
   await connection.ready();
   await expect
     .poll(() => [...connection.states().values()])
     .toEqual(Array.from({ length: count }, () => "ready"));
   await Promise.all(Array.from({ length: 3 * count }, () => kv.get("any")));
-  for (const server of servers) {
+  for (const server of servers.all) {
     expect(server.calls.map((call) => call.authority)).toEqual(
       Array.from({ length: 3 }, () => expectedAuthority(server)),
     );

@@ -2,7 +2,7 @@ import { utf8 } from "@etcdkit/core";
 import { createKv } from "@etcdkit/kv";
 import { describe, expect, it } from "vitest";
 import { describeEachEtcd } from "../support/each-etcd.js";
-import { becomesLeaderless, rolesOf } from "../support/leader.js";
+import { allServe, becomesLeaderless } from "../support/leader.js";
 import { uniqueKey } from "../support/unique-key.js";
 
 describeEachEtcd("the endpoints of a connection", (etcd) => {
@@ -26,6 +26,7 @@ describeEachEtcd("the endpoints of a connection", (etcd) => {
           expect(connection.endpoints()).toEqual([first.endpoint, second.endpoint]);
         } finally {
           await first.restart();
+          await allServe(shared.cluster);
         }
       });
     },
@@ -47,7 +48,7 @@ describeEachEtcd("the endpoints of a connection", (etcd) => {
       expect([...connection.states().keys()]).toEqual(others.map((member) => member.endpoint));
     } finally {
       cluster.heal();
-      await rolesOf(cluster);
+      await allServe(cluster);
     }
   });
 
@@ -75,6 +76,17 @@ describeEachEtcd("the endpoints of a connection", (etcd) => {
     expect(there.header.memberId).not.toBe(here.header.memberId);
     expect(there.header.clusterId).toBe(here.header.clusterId);
     expect(connection.endpoints()).toEqual([first.endpoint]);
+  });
+
+  it("are all connected once there were calls, those too that were added while another was ready", async () => {
+    const [first = ""] = shared.endpoints;
+    await using connection = shared.connect({ endpoints: first });
+    connection.setEndpoints(shared.endpoints);
+    expect([...connection.states().values()]).toEqual(["idle", "idle", "idle"]);
+    connection.setEndpoints(first);
+    await createKv(connection).get("any");
+    connection.setEndpoints(shared.endpoints);
+    await expect.poll(() => [...connection.states().values()]).toEqual(["ready", "ready", "ready"]);
   });
 
   it("spread calls over all members", async () => {

@@ -2,6 +2,7 @@ import { createKv } from "@etcdkit/kv";
 import { describe, expect, it } from "vitest";
 import { connectTo } from "../support/connect-to.js";
 import { describeEachEtcd } from "../support/each-etcd.js";
+import { linkIsDown } from "../support/link-is-down.js";
 import { rejection } from "../support/rejection.js";
 import { uniqueKey } from "../support/unique-key.js";
 
@@ -107,6 +108,7 @@ describeEachEtcd("a call to a server that was stopped", (etcd) => {
       const endpoint = shared.endpoints[0] ?? "";
       await member?.stop();
       try {
+        await linkIsDown(connection);
         const { error, afterMs } = await rejection(() =>
           name === "get" ? kv.get("any", { timeoutMs: 1_000 }) : kv.put("any", "value", { timeoutMs: 1_000 }),
         );

@@ -4,6 +4,7 @@ import { startScriptedServer } from "@etcdkit/testing";
 import { describe, expect, it } from "vitest";
 import { describeEachEtcd } from "../support/each-etcd.js";
 import { rejection } from "../support/rejection.js";
+import { together } from "../support/together.js";
 
 // The release before this client's own is the oldest that `rejectOldCluster` accepts.
 const oldestAccepted = "3.6";
@@ -48,11 +49,9 @@ describe("rejectOldCluster on members of several versions", () => {
     { versions: ["3.4.0", "3.5.33"], accepted: false },
     { versions: ["3.7.1", "3.5.33"], accepted: false },
   ])("$versions: accepted $accepted", async ({ versions, accepted }) => {
-    await using stack = new AsyncDisposableStack();
-    const servers = await Promise.all(versions.map((version) => startScriptedServer({ version })));
-    for (const server of servers) stack.use(server);
+    await using servers = await together(...versions.map((version) => startScriptedServer({ version })));
     await using connection = connect({
-      endpoints: servers.map((server) => server.endpoint),
+      endpoints: servers.all.map((server) => server.endpoint),
       rejectOldCluster: true,
     });
     if (accepted) await connection.ready();

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { createClient } from "@connectrpc/connect";
-import { Maintenance } from "@etcdkit/core/protocol";
+import { KV, Maintenance } from "@etcdkit/core/protocol";
 import { type EtcdCluster, type EtcdMember, openGrpcTransport } from "@etcdkit/testing";
 
 /** Who leads a cluster, and who follows, in the cluster's order. */
@@ -50,4 +50,25 @@ export async function becomesLeaderless(cluster: EtcdCluster, member: EtcdMember
     if (performance.now() > deadline) throw new Error(`${member.name} still knows a leader`);
     await delay(20);
   }
+}
+
+/** Waits until every member that runs can confirm with the others what it reads, as all can some time after a partition. */
+export async function allServe(cluster: EtcdCluster): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  const running = cluster.members.filter((member) => member.isRunning);
+  await Promise.all(
+    running.map(async ({ name, endpoint }) => {
+      await using plain = openGrpcTransport(endpoint, { tls: cluster.tls });
+      const kv = createClient(KV, plain.transport);
+      while (true) {
+        try {
+          await kv.range({ key: Buffer.from("any") }, { timeoutMs: 1_000 });
+          return;
+        } catch (error) {
+          if (performance.now() > deadline) throw new Error(`${name} does not serve`, { cause: error });
+          await delay(20);
+        }
+      }
+    }),
+  );
 }

@@ -9,7 +9,7 @@ export interface VersionRange {
 }
 
 /** The lines of {@link versionDifferences}. */
-export type VersionDifference = "consistent-txn-reads" | "range-stream" | "stop-on-defrag";
+export type VersionDifference = "consistent-txn-reads" | "range-stream" | "stop-on-defrag" | "request-metric";
 
 /** All that servers of different versions do differently and that tests take into account. */
 export const versionDifferences: Readonly<Record<VersionDifference, VersionRange>> = {
@@ -23,9 +23,14 @@ export const versionDifferences: Readonly<Record<VersionDifference, VersionRange
     reason: "The RangeStream method came with 3.7; older servers answer UNIMPLEMENTED.",
   },
   "stop-on-defrag": {
-    since: "3.5.11",
+    since: "3.5.14",
     reason:
-      "Reporting NOT_SERVING to health checks while a member defragments came with 3.6 and went back into 3.5.11 and 3.4.29.",
+      "Since then a member can be told to report NOT_SERVING to health checks while it defragments: by a flag in 3.5, by a feature gate from 3.6 on.",
+  },
+  "request-metric": {
+    since: "3.5",
+    reason:
+      "Servers count requests by the API version that clients claim (etcd_server_client_requests_total).",
   },
 };
 

@@ -1,0 +1,37 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+
+/** How a program of its own process ended. */
+export interface ChildEnd {
+  /** `undefined` when a signal ended it. */
+  readonly exitCode: number | undefined;
+  readonly output: string;
+  readonly errors: string;
+  /** From the program's last line of output to the end of its process, in milliseconds. */
+  readonly lingeredMs: number;
+}
+
+/**
+ * Runs a program of this package in a process of its own, on the packages as they were built last, and waits for it to end
+ * by itself.
+ *
+ * @param program - Relative to the caller: `new URL("./programs/idle.mjs", import.meta.url)`.
+ */
+export async function runProgram(program: URL, args: readonly string[]): Promise<ChildEnd> {
+  const child = spawn(process.execPath, [fileURLToPath(program), ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: 30_000,
+  });
+  let [output, errors] = ["", ""];
+  let lastWordMs = performance.now();
+  child.stdout.on("data", (text: Buffer) => {
+    output += text;
+    lastWordMs = performance.now();
+  });
+  child.stderr.on("data", (text: Buffer) => {
+    errors += text;
+  });
+  const [exitCode] = await once(child, "close");
+  return { exitCode: exitCode ?? undefined, output, errors, lingeredMs: performance.now() - lastWordMs };
+}
