@@ -16,9 +16,17 @@ export const resultFormat = 1;
 
 /** @throws `TypeError` when the text is not a result, or one of another format. */
 export function parseResult(text: string): BenchResult {
-  const found = JSON.parse(text) as Partial<BenchResult> | null;
+  const found = parseJson(text) as Partial<BenchResult> | null;
   if (found?.format !== resultFormat || !Array.isArray(found.measurements)) {
     throw new TypeError(`from: the file is not a result of this program (format ${resultFormat})`);
   }
   return found as BenchResult;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new TypeError("from: the file is not JSON", { cause });
+  }
 }

@@ -165,5 +165,6 @@ describe("parseResult", () => {
   it("refuses another format", () => {
     expect(() => parseResult(JSON.stringify({ ...result, format: 0 }))).toThrow(TypeError);
     expect(() => parseResult("null")).toThrow(/format 1/);
+    expect(() => parseResult("")).toThrow(/from: the file is not JSON/);
   });
 });
