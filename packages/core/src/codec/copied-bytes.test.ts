@@ -68,4 +68,11 @@ describe("The bytes of a message that was read", () => {
     for (const { key } of message.kvs) key.fill(0xee);
     expect(message.kvs.map(({ value }) => value)).toEqual(reference);
   });
+
+  it("are whole wherever the stretch ends that was copied with them", () => {
+    for (let last = 65; last < 365; last++) {
+      const { kvs } = read(answer([100, 4000, 4000, 4000, 4000, last]));
+      expect(kvs.at(-1)?.value).toStrictEqual(new Uint8Array(last).fill(6));
+    }
+  });
 });
