@@ -1,6 +1,7 @@
 /** @import { DescField, DescMessage } from "@bufbuild/protobuf" */
 /** @import { Context } from "./context.mjs" */
-import { inOrderOfNumbers, isSet, kindOf, tagOf, variableOf } from "./fields.mjs";
+import { kindOf, tagOf } from "./fields.mjs";
+import { notesSizes, printFields } from "./print-fields.mjs";
 
 /**
  * Prints the function that writes a message.
@@ -11,38 +12,14 @@ import { inOrderOfNumbers, isSet, kindOf, tagOf, variableOf } from "./fields.mjs
 export function printWrite(context, message) {
   const { f } = context;
   const sizes = context.runtime("sizes", "Sizes").toTypeOnly();
-  const usesSizes = message.fields.some((field) => ["message", "string"].includes(kindOf(field)));
   f.print("export function write", message.name, "(");
   f.print("  message: ", ...context.initShape(message), ",");
   f.print("  target: Buffer,");
   f.print("  start: number,");
-  f.print("  ", usesSizes ? "sizes" : "_sizes", ": ", sizes, ",");
+  f.print("  ", notesSizes(message) ? "sizes" : "_sizes", ": ", sizes, ",");
   f.print("): number {");
   f.print("  let position = start;");
-  for (const entry of inOrderOfNumbers(message)) {
-    if ("fields" in entry) {
-      const variable = variableOf(entry.oneof);
-      f.print("  const ", variable, " = message.", entry.oneof.localName, ";");
-      f.print("  if (", variable, " != null) {");
-      f.print("    switch (", variable, ".case) {");
-      for (const field of entry.fields) {
-        f.print("      case ", f.string(field.localName), ":");
-        printValue(context, field, `${variable}.value`, "        ");
-        f.print("        break;");
-      }
-      f.print("    }");
-      f.print("  }");
-    } else {
-      const variable = variableOf(entry);
-      const isList = entry.fieldKind === "list" && kindOf(entry) === "message";
-      f.print("  const ", variable, " = message.", entry.localName, ";");
-      f.print("  if (", isSet(entry, variable), ") {");
-      if (isList) f.print("    for (const item of ", variable, ") {");
-      printValue(context, entry, isList ? "item" : variable, isList ? "      " : "    ");
-      if (isList) f.print("    }");
-      f.print("  }");
-    }
-  }
+  printFields(context, message, printValue);
   const unknown = context.runtime("writer", "writeUnknown");
   f.print(
     "  if (message.$typeName === ",
