@@ -2,6 +2,7 @@ import { connect as connectTcp, isIP, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect as connectTls, type SecureContextOptions, type TLSSocket } from "node:tls";
 import { Code } from "@connectrpc/connect";
+import { explainHandshake } from "./handshake-failure.js";
 import { TransportError } from "./transport-error.js";
 
 /** Where a server listens and by what name it is known. */
@@ -32,19 +33,40 @@ export interface DialOptions {
 /** Opens a socket, TLS included where the address asks for it. Rejects with `signal.reason` on abort. */
 export async function dial(address: Address, options: DialOptions, signal: AbortSignal): Promise<Duplex> {
   signal.throwIfAborted();
-  // First, since reading files takes time in which a socket would be without anybody to look after it.
-  const tls = address.tls ? ((await options.tls?.()) ?? {}) : undefined;
-  signal.throwIfAborted();
-  const raw = await (options.dial ?? openSocket)(address, signal);
+  // Before there is a socket: while it waited for files, nobody would hear its errors.
+  const tls = address.tls ? await untilAbort(options.tls?.() ?? Promise.resolve({}), signal) : undefined;
+  const raw = await untilAbort((options.dial ?? openSocket)(address, signal), signal, discard);
   if (tls === undefined) return raw;
-  // What is wrong with the socket below is told by the one above.
-  raw.on("error", () => undefined);
   try {
     return await encrypt(raw, address, tls, signal);
   } catch (error) {
     raw.destroy();
-    throw error;
+    throw explainHandshake(error);
   }
+}
+
+/** Waits no longer than the signal allows for functions of the caller's that may ignore it. */
+function untilAbort<T>(
+  promise: Promise<T>,
+  signal: AbortSignal,
+  onLate: (value: T) => void = () => undefined,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    promise
+      .then((value) => {
+        if (signal.aborted) onLate(value);
+        else resolve(value);
+      })
+      .catch(reject)
+      .finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
+
+function discard(socket: Duplex): void {
+  socket.on("error", () => undefined); // what a socket that came too late has to say interests nobody
+  socket.destroy();
 }
 
 function openSocket({ target }: Address, signal: AbortSignal): Promise<Socket> {

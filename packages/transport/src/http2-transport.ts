@@ -18,12 +18,22 @@ import { type HeaderInput, RequestHeaders } from "./grpc/request-headers.js";
 import { RequestSource } from "./grpc/request-source.js";
 import { StreamingCall } from "./grpc/streaming-call.js";
 import { UnaryCall } from "./grpc/unary-call.js";
+import { explainHandshake } from "./handshake-failure.js";
 import { Http2Connection } from "./http2/connection.js";
-import type { Stream, StreamHandler } from "./http2/stream.js";
+import type { Stream, StreamHandler, StreamTraits } from "./http2/stream.js";
 import type { KeepalivePace, KeepaliveTimes } from "./keepalive.js";
 import { linkError, TransportError } from "./transport-error.js";
 
 const prefixBytes = 5;
+
+const unaryTraits: StreamTraits = { returnsAtOnce: true, background: false };
+const streamTraits: StreamTraits = { returnsAtOnce: false, background: false };
+const upkeepTraits: StreamTraits = { returnsAtOnce: false, background: true };
+
+/** Follows a server's health for as long as there is a link: nothing that a program waits for. */
+function isUpkeep(method: DescMethod): boolean {
+  return method.parent.typeName === "grpc.health.v1.Health" && method.name === "Watch";
+}
 const shortQueue = 64;
 
 /** How gRPC to one endpoint behaves. */
@@ -173,7 +183,14 @@ class Http2Transport implements EndpointTransport {
     this.#enqueue({
       start: (connection) => {
         const requests = new RequestSource(input);
-        const stream = this.#open(connection, call, method, lifetimeMs, header, false);
+        const stream = this.#open(
+          connection,
+          call,
+          method,
+          lifetimeMs,
+          header,
+          isUpkeep(method) ? upkeepTraits : streamTraits,
+        );
         call.begin(connection, stream, () => void requests.leave());
         void this.#sendAll(connection, stream, method, requests, call);
       },
@@ -194,7 +211,7 @@ class Http2Transport implements EndpointTransport {
   ): void {
     if (call.settled) return;
     const codec = this.#codec(method.input);
-    const stream = this.#open(connection, call, method, timeoutMs, header, true);
+    const stream = this.#open(connection, call, method, timeoutMs, header, unaryTraits);
     call.begin(connection, stream);
     const bytes = prefixBytes + size;
     if (this.#options.compression === undefined && connection.fits(stream, bytes)) {
@@ -213,13 +230,9 @@ class Http2Transport implements EndpointTransport {
     method: DescMethod,
     timeoutMs: number | undefined,
     header: HeaderInput | undefined,
-    returnsAtOnce: boolean,
+    traits: StreamTraits,
   ): Stream {
-    return connection.request(
-      handler,
-      this.#headers.block(connection, method, timeoutMs, header),
-      returnsAtOnce,
-    );
+    return connection.request(handler, this.#headers.block(connection, method, timeoutMs, header), traits);
   }
 
   /** A message as it travels: prefix and content, in one piece. */
@@ -317,7 +330,9 @@ class Http2Transport implements EndpointTransport {
       if (!connection.open) throw new Error("the server closed the connection");
       this.#connection = connection;
       this.#enter("ready", undefined);
-    } catch (error) {
+    } catch (cause) {
+      // With TLS 1.3 a server refuses the client's certificate only after the handshake has succeeded on this side.
+      const error = explainHandshake(cause);
       this.#enter("failed", error);
       throw error;
     } finally {

@@ -1,4 +1,4 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary, type UnknownField } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { RangeResponseSchema } from "../gen/etcdserverpb/rpc_pb.js";
 import { codecFor } from "./index.js";
@@ -11,13 +11,14 @@ const read = (source: Buffer): ReturnType<typeof fromBinary<typeof RangeResponse
 
 const lengths = [0, 1, 32, 33, 64, 65, 100, 1000, 4095, 4096, 5000, 16_384, 16_385, 40_000];
 
-function answer(sizes: readonly number[]): Buffer {
+const unknownField = { no: 99, wireType: 2, data: new Uint8Array(300) };
+unknownField.data.set([0xaa, 0x02]);
+
+function answer(sizes: readonly number[], $unknown: UnknownField[] = [unknownField]): Buffer {
   const kvs = sizes.map((size, index) => ({
     key: new Uint8Array(index % 80).fill(index),
     value: new Uint8Array(size).fill(index + 1),
   }));
-  const $unknown = [{ no: 99, wireType: 2, data: new Uint8Array(300).fill(1) }];
-  $unknown[0]?.data.set([0xaa, 0x02]);
   return Buffer.from(toBinary(RangeResponseSchema, { ...create(RangeResponseSchema, { kvs }), $unknown }));
 }
 
@@ -48,6 +49,13 @@ describe("The bytes of a message that was read", () => {
         expect(bytes.buffer.byteLength).toBeLessThanOrEqual(Math.max(16_384, bytes.length));
         if (bytes.length >= 4096) expect(bytes.buffer.byteLength).toBe(bytes.length);
       }
+    }
+  });
+
+  it("keep nothing but themselves in memory if they are the only value of their message", () => {
+    for (const size of [0, 1, 64, 65, 256, 4095]) {
+      const [kv] = read(answer([size], [])).kvs;
+      expect(kv?.value.buffer.byteLength).toBe(size);
     }
   });
 

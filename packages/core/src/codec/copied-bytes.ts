@@ -32,7 +32,10 @@ export class CopiedBytes {
     const length = end - start;
     if (length >= ownLarge) return this.#copy(start, end);
     if (end <= this.#windowEnd) return new Uint8Array(this.#window, start - this.#windowStart, length);
-    return length <= ownSmall ? this.#small(start, length) : this.#shared(start, length);
+    if (length <= ownSmall) return this.#small(start, length);
+    // What is left is too little to share: the one value of an answer owns exactly its bytes.
+    if (this.#limit - end <= ownSmall) return this.#copy(start, end);
+    return this.#shared(start, length);
   }
 
   #small(start: number, length: number): Uint8Array {

@@ -57,29 +57,29 @@ export function checkCallerHeaders(init: HeaderInput): Iterable<readonly [string
   return entries;
 }
 
-/** Makes request metadata. That of calls without headers of their own is made once per token. */
+/** Request metadata that stays as it is: a transport may keep what it makes of it. */
+export type Metadata = readonly (readonly [name: string, value: string])[];
+
+/** Makes request metadata. That of calls without headers of their own is made once per token, and frozen. */
 export class CallHeaders {
   #token: string | undefined;
-  #plain = headersFor(undefined, false);
-  #leader = headersFor(undefined, true);
+  #plain: Metadata = metadataFor(undefined, false);
+  #leader: Metadata = metadataFor(undefined, true);
 
-  for(token: string | undefined, requireLeader: boolean, own: HeaderInput | undefined): Headers {
+  for(token: string | undefined, requireLeader: boolean, own: HeaderInput | undefined): Metadata {
     if (token !== this.#token) {
       this.#token = token;
-      this.#plain = headersFor(token, false);
-      this.#leader = headersFor(token, true);
+      this.#plain = metadataFor(token, false);
+      this.#leader = metadataFor(token, true);
     }
     const shared = requireLeader ? this.#leader : this.#plain;
-    if (own === undefined) return shared;
-    const headers = new Headers(shared);
-    for (const [name, value] of checkCallerHeaders(own)) headers.append(name, value);
-    return headers;
+    return own === undefined ? shared : [...shared, ...checkCallerHeaders(own)];
   }
 }
 
-function headersFor(token: string | undefined, requireLeader: boolean): Headers {
-  const headers = new Headers({ [versionKey]: clientApiVersion });
-  if (token !== undefined) headers.set(tokenKey, token);
-  if (requireLeader) headers.set(requireLeaderKey, "true");
-  return headers;
+function metadataFor(token: string | undefined, requireLeader: boolean): Metadata {
+  const metadata: (readonly [string, string])[] = [[versionKey, clientApiVersion]];
+  if (token !== undefined) metadata.push([tokenKey, token]);
+  if (requireLeader) metadata.push([requireLeaderKey, "true"]);
+  return Object.freeze(metadata);
 }

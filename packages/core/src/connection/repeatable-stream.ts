@@ -4,13 +4,14 @@ import type { EtcdError } from "../errors/etcd-error.js";
 import { fromTransport } from "../errors/from-transport.js";
 import { dispositionOf } from "../transport/disposition.js";
 import type { Call } from "./call.js";
+import type { Metadata } from "./call-headers.js";
 import type { Subchannel } from "./subchannel.js";
 
 /** Where and as whom one attempt goes out. */
 interface Ticket {
   readonly target: Subchannel;
   readonly token: string | undefined;
-  readonly headers: Headers;
+  readonly headers: Metadata;
 }
 
 /** What a stream needs from the one who sends calls. */

@@ -1,4 +1,5 @@
-import { createConnectNodeTransport } from "../transport/connect-node-transport.js";
+import { createHttp2Transport } from "@etcdkit/transport";
+import { codecFor } from "../codec/index.js";
 import {
   adoptTransport,
   type ConnectionState,
@@ -10,6 +11,7 @@ import type { Endpoint } from "./endpoint.js";
 import type { ConnectionEvent } from "./events.js";
 import { HealthWatch } from "./health.js";
 import { Subchannel } from "./subchannel.js";
+import { loadTls } from "./tls-options.js";
 
 // Of several links to one endpoint the best speaks for it.
 const bestFirst: readonly ConnectionState[] = ["ready", "connecting", "failed", "idle", "closed"];
@@ -84,8 +86,29 @@ export class SubchannelPool {
   }
 
   #transportTo(endpoint: Endpoint): EndpointTransport {
-    const { transport: make, maxSendBytes } = this.#options;
-    if (make === undefined) return createConnectNodeTransport(endpoint, this.#options);
+    const {
+      transport: make,
+      tls,
+      maxSendBytes,
+      maxReceiveBytes,
+      keepAlive,
+      compression,
+      clock,
+      dial,
+    } = this.#options;
+    if (make === undefined) {
+      return createHttp2Transport({
+        endpoint,
+        tls: () => loadTls(tls),
+        dial: dial === undefined ? undefined : (_address, signal) => dial(endpoint, signal),
+        maxSendBytes,
+        maxReceiveBytes,
+        keepAlive,
+        compression,
+        clock,
+        codec: codecFor,
+      });
+    }
     const transport = make(endpoint);
     return isEndpointTransport(transport) ? transport : adoptTransport(transport, maxSendBytes);
   }

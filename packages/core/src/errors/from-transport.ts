@@ -1,3 +1,4 @@
+import type { FailureKind } from "@etcdkit/transport";
 import type { Disposition } from "../transport/disposition.js";
 import { dispositionOf } from "../transport/disposition.js";
 import { EtcdError, type EtcdErrorCode, isEtcdError } from "./etcd-error.js";
@@ -70,8 +71,9 @@ function statusOf(reason: unknown): Status | undefined {
   const metadata = "metadata" in reason ? reason.metadata : undefined;
   const grpcCode = grpcStatusName(code);
   const fromServer =
-    (metadata instanceof Headers && metadata.has("grpc-status")) ||
-    (serverOnly.has(grpcCode) && !ofTransport.test(rawMessage));
+    kindOf(reason) === undefined &&
+    ((metadata instanceof Headers && metadata.has("grpc-status")) ||
+      (serverOnly.has(grpcCode) && !ofTransport.test(rawMessage)));
   return { grpcCode, text: rawMessage, fromServer };
 }
 
@@ -103,6 +105,8 @@ function classifyStatus(grpcCode: GrpcStatus, text: string): [EtcdErrorCode, Out
 
 /** An error that arose on this side. */
 function classifyLocal({ grpcCode, text }: Status, reason: unknown): EtcdErrorCode {
+  const kind = kindOf(reason);
+  if (kind !== undefined && kind !== "http") return codeByKind[kind];
   const http = /^HTTP (\d+)$/.exec(text);
   // 429, 502, 503 and 504 come from load balancers that will find a member again.
   if (http !== null) return ["429", "502", "503", "504"].includes(http[1] ?? "") ? "UNAVAILABLE" : "PROTOCOL";
@@ -119,11 +123,28 @@ function classifyLocal({ grpcCode, text }: Status, reason: unknown): EtcdErrorCo
   return decoding && !(reason instanceof Error && reason.cause instanceof Error) ? "PROTOCOL" : "UNAVAILABLE";
 }
 
+const codeByKind = {
+  link: "UNAVAILABLE",
+  tls: "TLS",
+  protocol: "PROTOCOL",
+  limit: "MESSAGE_TOO_LARGE",
+  deadline: "DEADLINE",
+} as const satisfies Readonly<Record<Exclude<FailureKind, "http">, EtcdErrorCode>>;
+
+/** What our own transport says of a failure. */
+function kindOf(reason: unknown): FailureKind | undefined {
+  if (!(reason instanceof Error && "kind" in reason && typeof reason.kind === "string")) return undefined;
+  return reason.kind === "http" || reason.kind in codeByKind ? (reason.kind as FailureKind) : undefined;
+}
+
 /**
  * Tells a link that can never work from one that does not work now: `TLS` and `PROTOCOL` are for good, until somebody
  * changes certificates, configuration or the server.
  */
 export function classifyLink(reason: unknown): "TLS" | "PROTOCOL" | "UNAVAILABLE" {
+  const kind = kindOf(reason);
+  if (kind === "tls") return "TLS";
+  if (kind === "protocol") return "PROTOCOL";
   if (isEtcdError(reason)) {
     return reason.code === "TLS" || reason.code === "PROTOCOL" ? reason.code : "UNAVAILABLE";
   }

@@ -75,7 +75,7 @@ interface Request {
 /** Opens a stream and sends one message, or nothing yet. */
 function request({ connection }: Link, body?: Uint8Array, returnsAtOnce = true): Request {
   const recorder = new Recorder();
-  const stream = connection.request(recorder, Buffer.of(0x83), returnsAtOnce);
+  const stream = connection.request(recorder, Buffer.of(0x83), { returnsAtOnce, background: false });
   if (body !== undefined) connection.send(stream, body, true);
   return { stream, recorder };
 }
@@ -202,7 +202,7 @@ describe("a request", () => {
   it("splits a header block of more than a frame into CONTINUATIONs", async () => {
     const link = await opened();
     const long = block([["long", "x".repeat(40_000)]]);
-    link.connection.request(new Recorder(), long, true);
+    link.connection.request(new Recorder(), long, { returnsAtOnce: true, background: false });
     await turn();
     const frames = link.wire.heard();
     expect(frames.map(({ type, flags, payload }) => [type, flags, payload.length])).toEqual([

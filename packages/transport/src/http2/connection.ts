@@ -21,7 +21,7 @@ import { FrameReader, type FrameSink } from "./frame-reader.js";
 import { FrameWriter, writeFrameHeader } from "./frame-writer.js";
 import { PaddedData } from "./padded-data.js";
 import { ServerSettings } from "./server-settings.js";
-import { Stream, type StreamHandler } from "./stream.js";
+import { Stream, type StreamHandler, type StreamTraits } from "./stream.js";
 
 // Large enough that the link, not the window, is the limit; the connection's is shared by all streams.
 const streamWindowBytes = 1024 * 1024;
@@ -77,6 +77,8 @@ export class Http2Connection implements FrameSink {
   /** Streams with data that flow control holds back, in the order in which they began to wait. */
   readonly #blocked = new Set<Stream>();
   readonly #padding = new PaddedData();
+  /** Streams that are not in the background: they keep the process alive. */
+  #awaited = 0;
   #ready = false;
   #draining = false;
   #closed = false;
@@ -137,12 +139,13 @@ export class Http2Connection implements FrameSink {
   }
 
   /** Opens a stream. Only while {@link open} and not {@link full}. */
-  request(handler: StreamHandler, headerBlock: Buffer, returnsAtOnce: boolean): Stream {
+  request(handler: StreamHandler, headerBlock: Buffer, traits: StreamTraits): Stream {
     const id = this.#nextId;
     this.#nextId += 2;
     const windows = { send: this.#server.initialWindowBytes, receive: streamWindowBytes };
-    const stream = new Stream(id, handler, windows, returnsAtOnce);
-    if (this.#streams.size === 0) this.#wake();
+    const stream = new Stream(id, handler, windows, traits);
+    if (this.#streams.size === 0) this.#keepalive.streams(1);
+    if (!traits.background && ++this.#awaited === 1) (this.#socket as Partial<Socket>).ref?.();
     this.#streams.set(id, stream);
     this.#writeHeaders(id, headerBlock);
     this.#scheduleFlush();
@@ -330,7 +333,7 @@ export class Http2Connection implements FrameSink {
     this.#padding.piece(flags, length, frameStart, buffer, start, end);
     const content = this.#padding.end - this.#padding.start;
     // Padding is nothing that a consumer could take.
-    const toReturn = stream.returnsAtOnce ? end - start : end - start - content;
+    const toReturn = stream.traits.returnsAtOnce ? end - start : end - start - content;
     if (content > 0) handler.onData(buffer, this.#padding.start, this.#padding.end);
     if (frameEnd && (flags & Flag.endStream) !== 0) {
       if (this.#remove(stream)) this.#endedByServer(stream);
@@ -351,19 +354,14 @@ export class Http2Connection implements FrameSink {
     this.#scheduleFlush();
   }
 
-  #wake(): void {
-    (this.#socket as Partial<Socket>).ref?.();
-    this.#keepalive.streams(1);
-  }
-
   /** Takes a stream out; `false` when it was out already. */
   #remove(stream: Stream): boolean {
     if (!this.#streams.delete(stream.id)) return false;
     if (stream.held.length > 0) this.#blocked.delete(stream);
     this.#owner.onRoom();
+    if (!stream.traits.background && --this.#awaited === 0) (this.#socket as Partial<Socket>).unref?.();
     if (this.#streams.size > 0) return true;
     this.#keepalive.streams(0);
-    (this.#socket as Partial<Socket>).unref?.();
     if (this.#draining) {
       // Not from within a callback of this very connection.
       process.nextTick(() => this.close(new Error("the connection was drained")));

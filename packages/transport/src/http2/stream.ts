@@ -13,6 +13,14 @@ export interface StreamHandler {
   onFailure(reason: Error, disposition: Disposition, code: number | undefined): void;
 }
 
+/** How a stream is to be treated. */
+export interface StreamTraits {
+  /** Whether received bytes go back to the window at once, or when the consumer has taken them. */
+  readonly returnsAtOnce: boolean;
+  /** Whether the stream is upkeep that must not keep the process alive. */
+  readonly background: boolean;
+}
+
 /** A part of the request that flow control holds back. */
 interface HeldData {
   readonly bytes: Uint8Array;
@@ -34,8 +42,7 @@ export class Stream {
   receiveWindow: number;
   /** Bytes that were received and have not been given back to the window. */
   unreturned = 0;
-  /** Whether received bytes go back to the window at once, or when the consumer has taken them. */
-  readonly returnsAtOnce: boolean;
+  readonly traits: StreamTraits;
   localClosed = false;
   /** Whether a header block of the response has arrived. */
   headed = false;
@@ -47,12 +54,12 @@ export class Stream {
     id: number,
     handler: StreamHandler,
     windows: { readonly send: number; readonly receive: number },
-    returnsAtOnce: boolean,
+    traits: StreamTraits,
   ) {
     this.id = id;
     this.handler = handler;
     this.sendWindow = windows.send;
     this.receiveWindow = windows.receive;
-    this.returnsAtOnce = returnsAtOnce;
+    this.traits = traits;
   }
 }
