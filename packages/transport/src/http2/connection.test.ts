@@ -332,6 +332,19 @@ describe("what the server resets", () => {
   });
 });
 
+describe("a request that the server has begun to answer", () => {
+  it.each([
+    ["is reset as refused", rstStream(1, ErrorCode.refusedStream)],
+    ["is beyond GOAWAY's last stream", goaway(0)],
+  ])("may have been carried out, also when it %s", async (_, ending) => {
+    const link = await opened();
+    const { recorder } = request(link, message("x"));
+    link.wire.say(head(1), ending);
+    await turn();
+    expect(recorder.ending).toMatchObject({ how: "failed", disposition: "unknown" });
+  });
+});
+
 describe("GOAWAY", () => {
   it("refuses what is beyond its last stream and lets the others finish", async () => {
     const link = await opened();

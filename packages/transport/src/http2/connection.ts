@@ -235,8 +235,8 @@ export class Http2Connection implements FrameSink {
     this.#blocked.clear();
     this.#socket.destroy();
     for (const stream of streams) {
-      const disposition: Disposition = stream.completeAt > this.#handed ? "unsent" : "unknown";
-      stream.handler.onFailure(reason, disposition, undefined);
+      const unsent = stream.completeAt > this.#handed;
+      stream.handler.onFailure(reason, unlessAnswered(stream, unsent ? "unsent" : "unknown"), undefined);
     }
     this.#owner.onClosed(reason);
   }
@@ -517,10 +517,10 @@ export class Http2Connection implements FrameSink {
     }
     const code = buffer.readUInt32BE(start);
     this.#remove(stream);
-    const disposition: Disposition = code === ErrorCode.refusedStream ? "refused" : "unknown";
+    const refused = code === ErrorCode.refusedStream;
     stream.handler.onFailure(
       new Error(`the server reset the stream (${errorName(code)})`),
-      disposition,
+      unlessAnswered(stream, refused ? "refused" : "unknown"),
       code,
     );
   }
@@ -584,7 +584,7 @@ export class Http2Connection implements FrameSink {
     for (const stream of [...this.#streams.values()]) {
       if (stream.id <= last) continue;
       this.#remove(stream);
-      stream.handler.onFailure(reason, "refused", undefined);
+      stream.handler.onFailure(reason, unlessAnswered(stream, "refused"), undefined);
     }
   }
 
@@ -704,6 +704,11 @@ export class Http2Connection implements FrameSink {
 
 function protocolError(message: string, cause: Error): Error {
   return Object.assign(new Error(message, { cause }), { kind: "protocol" });
+}
+
+/** A server that has begun to answer has seen the request, whatever it says afterwards. */
+function unlessAnswered(stream: Stream, disposition: Disposition): Disposition {
+  return stream.headed ? "unknown" : disposition;
 }
 
 function isInterim(fields: HeaderFields): boolean {
