@@ -6,6 +6,10 @@ import { toInt64, toUint64 } from "./int64.js";
 /** How deep messages and groups may nest; as protobuf-es limits it. */
 const depthLimit = 100;
 
+/** The tag of field 1 with wire type 0. */
+const lowestTag = 0x08;
+const lastWireType: number = WireType.Bit32;
+
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
@@ -45,15 +49,12 @@ export class Reader {
 
   /** Field number and wire type. */
   tag(start: number): number {
-    const tag = this.uint32(start);
-    const length = this.position - start;
-    // More than 32 bits, which other numbers may have: uint32() drops what is above.
-    if (length > 5 || (length === 5 && this.#byte(start + 4) > 0x0f))
-      throw new Error("illegal tag: more than 32 bits");
-    if (tag >>> 3 === 0 || (tag & 7) > WireType.Bit32) {
-      throw new Error(`illegal tag: field ${tag >>> 3}, wire type ${tag & 7}`);
+    const first = this.#byte(start);
+    if (first >= lowestTag && first < 0x80 && (first & 7) <= lastWireType && start < this.#limit) {
+      this.position = start + 1;
+      return first;
     }
-    return tag;
+    return this.#longTag(start);
   }
 
   /** The lower 32 bits of a varint. */
@@ -162,6 +163,18 @@ export class Reader {
       }
       this.#skip(tag, depthLeft - 1);
     }
+  }
+
+  #longTag(start: number): number {
+    const tag = this.uint32(start);
+    const length = this.position - start;
+    // More than 32 bits, which other numbers may have: uint32() drops what is above.
+    if (length > 5 || (length === 5 && this.#byte(start + 4) > 0x0f))
+      throw new Error("illegal tag: more than 32 bits");
+    if (tag >>> 3 === 0 || (tag & 7) > lastWireType) {
+      throw new Error(`illegal tag: field ${tag >>> 3}, wire type ${tag & 7}`);
+    }
+    return tag;
   }
 
   #longUint32(start: number): number {
