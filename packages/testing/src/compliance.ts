@@ -4,3 +4,5 @@
  * @packageDocumentation
  */
 export { describeKv, type KvFixture, type KvSuiteOptions } from "./compliance/describe-kv.js";
+export { describeTransport } from "./transport/describe-transport.js";
+export type { OpenTransport, TransportCapabilities, TransportSetup } from "./transport/ground.js";

@@ -26,6 +26,22 @@ export {
 export { type EtcdCluster, startEtcd } from "./etcd-cluster.js";
 export type { EtcdMember } from "./etcd-member.js";
 export type { EtcdOptions } from "./etcd-options.js";
+export {
+  type FrameProxy,
+  type FrameProxyAction,
+  openFrameProxy,
+} from "./frame-proxy/frame-proxy.js";
+export type { FrameAction, FrameMatch, FrameRule } from "./frame-proxy/rule.js";
+export {
+  buildFrame,
+  goawayFrame,
+  pingFrame,
+  rstStreamFrame,
+  settingsFrame,
+  windowUpdateFrame,
+} from "./frames/build.js";
+export { describeFrame, type FrameTypeName, frameTypes, type WireFrame } from "./frames/frame.js";
+export { FrameSplitter, type WirePiece } from "./frames/splitter.js";
 export { freePorts } from "./free-ports.js";
 export { type GrpcTransport, type GrpcTransportOptions, openGrpcTransport } from "./grpc-transport.js";
 export { signToken, type TokenClaims } from "./json-web-token.js";
@@ -40,3 +56,21 @@ export {
   type ScriptedServerOptions,
   startScriptedServer,
 } from "./scripted/scripted-server.js";
+export { startConnectEchoServer } from "./transport/connect-echo-server.js";
+export type { EchoEntry, EchoLog } from "./transport/echo-log.js";
+export type { EchoServer, EchoServerOptions } from "./transport/echo-server.js";
+export {
+  Echo,
+  type EchoRequest,
+  EchoRequestSchema,
+  type EchoResponse,
+  EchoResponseSchema,
+} from "./transport/echo-service.js";
+export { startGrpcJsEchoServer } from "./transport/grpc-js-echo-server.js";
+export {
+  type Nghttpd,
+  type NghttpdOptions,
+  type NghttpdProgram,
+  obtainNghttpd,
+  startNghttpd,
+} from "./transport/nghttpd.js";

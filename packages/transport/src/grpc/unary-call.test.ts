@@ -430,7 +430,7 @@ describe("a unary call", () => {
       expect(outcome.value).toBeDefined();
     });
 
-    it.each([0, -1, Number.NaN])("of %d ms has none", async (timeoutMs) => {
+    it.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])("of %d ms has none", async (timeoutMs) => {
       const link = await readyLink();
       const outcome = call(link, "x", undefined, timeoutMs);
       await turn();
