@@ -1,7 +1,6 @@
 // Connecting
 
 export { clientApiVersion } from "./connection/call-headers.js";
-export type { CancelTimer, Clock } from "./connection/clock.js";
 export type { ConnectOptions, KeepAliveOptions, RetryOptions } from "./connection/connect-options.js";
 export { type Connection, connect } from "./connection/connection.js";
 export type { Credentials } from "./connection/credentials.js";
@@ -13,12 +12,14 @@ export type { TlsOptions, TlsSource } from "./connection/tls-options.js";
 // Transports
 
 export {
-  type ConnectNodeTransportOptions,
-  createConnectNodeTransport,
-} from "./transport/connect-node-transport.js";
-export type { Disposition } from "./transport/disposition.js";
-export type { ConnectionState, EndpointTransport, TransportEvent } from "./transport/endpoint-transport.js";
-export type { KeepaliveTimes } from "./transport/keepalive.js";
+  type CancelTimer,
+  type Clock,
+  type ConnectionState,
+  type Disposition,
+  type EndpointTransport,
+  systemClock,
+  type TransportEvent,
+} from "@etcdkit/transport";
 
 // Calls and errors
 

@@ -1,5 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { Disposition } from "../src/transport/disposition.js";
+import type { Disposition } from "@etcdkit/transport";
 
 /** A status that a server sent, as connect-node's gRPC transport rejects with it. */
 export function status(text: string, code: Code = Code.Unknown): ConnectError {

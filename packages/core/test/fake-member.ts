@@ -7,13 +7,8 @@ import type {
 } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, type StreamResponse, type UnaryResponse } from "@connectrpc/connect";
+import type { Clock, ConnectionState, EndpointTransport, TransportEvent } from "@etcdkit/transport";
 import type { HeaderInput } from "../src/connection/call-headers.js";
-import type { Clock } from "../src/connection/clock.js";
-import type {
-  ConnectionState,
-  EndpointTransport,
-  TransportEvent,
-} from "../src/transport/endpoint-transport.js";
 
 /** A call as it reached a member. */
 export interface SentCall {

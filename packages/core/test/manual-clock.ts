@@ -1,5 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
-import type { CancelTimer, Clock } from "../src/connection/clock.js";
+import type { CancelTimer, Clock } from "@etcdkit/transport";
 
 interface Timer {
   readonly at: number;

@@ -31,26 +31,3 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
-
-/** Waits `delayMs`, or rejects with `signal.reason` as soon as it aborts. Keeps the process alive. */
-export function sleep(clock: Clock, delayMs: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) {
-      reject(signal.reason);
-      return;
-    }
-    const onAbort = (): void => {
-      cancel();
-      reject(signal?.reason);
-    };
-    const cancel = clock.setTimer(
-      delayMs,
-      () => {
-        signal?.removeEventListener("abort", onAbort);
-        resolve();
-      },
-      true,
-    );
-    signal?.addEventListener("abort", onAbort, { once: true });
-  });
-}

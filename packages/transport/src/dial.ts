@@ -2,46 +2,65 @@ import { connect as connectTcp, isIP, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect as connectTls, type SecureContextOptions, type TLSSocket } from "node:tls";
 import { Code } from "@connectrpc/connect";
-import { explainHandshake } from "./handshake-failure.js";
+import { dialFailure, settingsFailure } from "./handshake-failure.js";
 import { TransportError } from "./transport-error.js";
 
 /** Where a server listens and by what name it is known. */
 export interface Address {
+  /** What is dialled: a host (name or address) and port, or the path of a unix socket. */
   readonly target: { readonly host: string; readonly port: number } | { readonly path: string };
+  /** Whether the link is encrypted. */
   readonly tls: boolean;
-  /** `:authority` of requests: host and port. */
+  /** What the server is told in `:authority`: host and port, as a rule. */
   readonly authority: string;
-  /** Name that the certificate must carry. */
+  /** The name that the server's certificate must carry, unless the TLS settings name another. */
   readonly serverName: string;
 }
 
-/** TLS settings of one connection. */
+/** TLS settings of one connection, with PEM or what else `tls.connect` of Node takes. TLS 1.2 is the least. */
 export interface TlsSettings extends Pick<SecureContextOptions, "ca" | "cert" | "key"> {
   /** Name that the certificate must carry, instead of the address's. */
   readonly serverName?: string | undefined;
+  /** Accept any certificate: whoever can reach the network can then read and change everything. Default `false`. */
   readonly insecureSkipVerify?: boolean | undefined;
 }
 
 /** How sockets are opened. */
 export interface DialOptions {
-  /** Asked at each dial, so that changed certificates count for the next connection. Default: the system's authorities. */
+  /**
+   * Asked at each dial, so that changed certificates count for the next connection. When it fails, so does the dial, as
+   * `tls`. Default: the system's authorities.
+   */
   readonly tls?: (() => Promise<TlsSettings>) | undefined;
-  /** Opens the socket below TLS. Default: TCP with happy eyeballs (RFC 8305) over the host's addresses, or a unix socket. */
+  /** Opens the socket below TLS, for proxies and tunnels. Default: TCP with happy eyeballs (RFC 8305) over the host's addresses, or a unix socket. */
   readonly dial?: ((address: Address, signal: AbortSignal) => Promise<Duplex>) | undefined;
 }
 
-/** Opens a socket, TLS included where the address asks for it. Rejects with `signal.reason` on abort. */
+/**
+ * Opens a socket, TLS included where the address asks for it. Rejects with `signal.reason` on abort, with a
+ * `TransportError` for what TLS refused, else with what the network said.
+ */
 export async function dial(address: Address, options: DialOptions, signal: AbortSignal): Promise<Duplex> {
   signal.throwIfAborted();
   // Before there is a socket: while it waited for files, nobody would hear its errors.
-  const tls = address.tls ? await untilAbort(options.tls?.() ?? Promise.resolve({}), signal) : undefined;
+  const tls = address.tls ? await untilAbort(settingsFrom(options.tls), signal) : undefined;
   const raw = await untilAbort((options.dial ?? openSocket)(address, signal), signal, discard);
+  // Only a function of the caller's gives anything else.
+  if (!isSocket(raw)) throw new TypeError("dial: expected a function that resolves to a socket");
   if (tls === undefined) return raw;
   try {
     return await encrypt(raw, address, tls, signal);
   } catch (error) {
     raw.destroy();
-    throw explainHandshake(error);
+    throw signal.aborted ? error : dialFailure(error);
+  }
+}
+
+async function settingsFrom(source: DialOptions["tls"]): Promise<TlsSettings> {
+  try {
+    return (await source?.()) ?? {};
+  } catch (error) {
+    throw settingsFailure(error);
   }
 }
 
@@ -62,6 +81,11 @@ function untilAbort<T>(
       .catch(reject)
       .finally(() => signal.removeEventListener("abort", onAbort));
   });
+}
+
+function isSocket(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return ["on", "write", "destroy"].every((name) => typeof Reflect.get(value, name) === "function");
 }
 
 function discard(socket: Duplex): void {

@@ -1,20 +1,29 @@
 import { Code } from "@connectrpc/connect";
-import { TransportError } from "./transport-error.js";
+import { isTlsCode } from "./failure-kind.js";
+import { failureText } from "./failure-text.js";
+import { linkError, TransportError } from "./transport-error.js";
 
-// Errors of OpenSSL and of the certificate check as Node names them.
-const tlsCode =
-  /^(ERR_SSL_|ERR_TLS_|ERR_OSSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CRL_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED|EPROTO$)/;
+/** What a dial rejects with: what TLS refused is marked as such, everything else is a matter of the link. */
+export function dialFailure(reason: unknown): TransportError {
+  if (reason instanceof TransportError) return reason;
+  if (reason instanceof Error && "code" in reason && typeof reason.code === "string") {
+    if (isTlsCode(reason.code)) return handshakeFailure(reason, reason.code);
+    // What Node's own HTTP/2 makes of bytes that are not HTTP/2.
+    if (reason.code === "ERR_HTTP2_ERROR") {
+      return new TransportError("protocol", failureText(reason), Code.Unavailable, "unsent", reason);
+    }
+  }
+  return linkError(reason, "unsent");
+}
 
-/**
- * Marks what TLS refused as such, and says in words what made a handshake fail where Node only has OpenSSL's line for it.
- * Other errors are returned as they are.
- */
-export function explainHandshake(error: unknown): unknown {
-  if (!(error instanceof Error && "code" in error && typeof error.code === "string")) return error;
-  const { code } = error;
-  if (!tlsCode.test(code)) return error;
-  if (!code.startsWith("ERR_SSL_"))
-    return new TransportError("tls", error.message, Code.Unavailable, "unsent", error);
+/** Settings that cannot be had, such as files that cannot be read, fail a link for good as TLS itself does. */
+export function settingsFailure(cause: unknown): TransportError {
+  return new TransportError("tls", failureText(cause), Code.Unavailable, "unsent", cause);
+}
+
+/** Says in words what made a handshake fail where Node only has OpenSSL's line for it. */
+function handshakeFailure(error: Error, code: string): TransportError {
+  if (!code.startsWith("ERR_SSL_")) return settingsFailure(error);
   const reason = "reason" in error && typeof error.reason === "string" ? error.reason : code;
   if (code.endsWith("ALERT_NO_APPLICATION_PROTOCOL")) {
     const message = `the server does not speak HTTP/2 (${reason})`;

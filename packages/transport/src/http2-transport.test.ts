@@ -15,6 +15,7 @@ import { greet, readyLink, type TestLink, testLink } from "../test/support/link.
 import { turn } from "../test/support/manual-clock.js";
 import { outcomeOf } from "../test/support/outcome.js";
 import { Wire } from "../test/support/wire.js";
+import { failureText } from "./failure-text.js";
 import { ErrorCode, FrameType } from "./http2/frame.js";
 import { createHttp2Transport } from "./http2-transport.js";
 
@@ -25,7 +26,7 @@ const call = (link: Pick<TestLink, "transport">, signal?: AbortSignal) =>
 function states({ transport }: TestLink): string[] {
   const seen: string[] = [];
   transport.subscribe(({ state, reason }) =>
-    seen.push(reason instanceof Error ? `${state}: ${reason.message}` : state),
+    seen.push(reason === undefined ? state : `${state}: ${failureText(reason)}`),
   );
   return seen;
 }
@@ -59,8 +60,9 @@ describe("the link", () => {
     link.wire.say(Buffer.from("HTTP/1.1 400 Bad Request\r\n"));
     await turn();
     expect(asked.error).toMatchObject({
-      message: "the server speaks HTTP/1.1, not HTTP/2",
+      rawMessage: "the server speaks HTTP/1.1, not HTTP/2",
       kind: "protocol",
+      disposition: "unsent",
     });
     expect(link.transport.state).toBe("failed");
     await greet(link);
@@ -97,7 +99,7 @@ describe("the link", () => {
       await turn();
       link.wire.say(bytes);
       await turn();
-      expect(asked.error).toMatchObject({ message: "the server closed the connection" });
+      expect(asked.error).toMatchObject({ rawMessage: "the server closed the connection", kind: "link" });
       expect(link.transport.state).toBe("failed");
       await greet(link);
       expect(link.transport.state).toBe("ready");

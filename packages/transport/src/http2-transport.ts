@@ -7,22 +7,25 @@ import type {
   DescMethodUnary,
   MessageInitShape,
 } from "@bufbuild/protobuf";
-import { Code, type ContextValues, type StreamResponse, type UnaryResponse } from "@connectrpc/connect";
-import { type Clock, systemClock } from "./clock.js";
+import type { ContextValues, StreamResponse, UnaryResponse } from "@connectrpc/connect";
 import { type CodecChoice, codecOf, type MessageCodec } from "./codec.js";
 import { Deadlines } from "./deadlines.js";
-import { type Address, type DialOptions, dial } from "./dial.js";
-import type { Disposition } from "./disposition.js";
+import { dial } from "./dial.js";
 import type { ConnectionState, EndpointTransport, TransportEvent } from "./endpoint-transport.js";
 import { type HeaderInput, RequestHeaders } from "./grpc/request-headers.js";
 import { RequestSource } from "./grpc/request-source.js";
 import { StreamingCall } from "./grpc/streaming-call.js";
 import { UnaryCall } from "./grpc/unary-call.js";
-import { explainHandshake } from "./handshake-failure.js";
 import { Http2Connection } from "./http2/connection.js";
 import type { Stream, StreamHandler, StreamTraits } from "./http2/stream.js";
-import type { KeepalivePace, KeepaliveTimes } from "./keepalive.js";
-import { linkError, TransportError } from "./transport-error.js";
+import type { KeepalivePace } from "./keepalive.js";
+import { Link } from "./link.js";
+import { linkError, tooLarge } from "./transport-error.js";
+import {
+  type ResolvedTransportOptions,
+  resolveTransportOptions,
+  type TransportOptions,
+} from "./transport-options.js";
 
 const prefixBytes = 5;
 
@@ -36,21 +39,10 @@ function isUpkeep(method: DescMethod): boolean {
 }
 const shortQueue = 64;
 
-/** How gRPC to one endpoint behaves. */
-export interface Http2TransportOptions extends DialOptions {
-  readonly endpoint: Address;
-  /** When a silent link counts as dead; `false` never pings. Default: 10 s of silence, then 5 s for the answer. */
-  readonly keepAlive?: KeepaliveTimes | false | undefined;
-  /** Largest request, in bytes. Default 2^31-1. */
-  readonly maxSendBytes?: number | undefined;
-  /** Largest message of an answer, in bytes. Default 2^31-1. */
-  readonly maxReceiveBytes?: number | undefined;
-  /** Compresses requests. Answers may be compressed in any case. */
-  readonly compression?: "gzip" | undefined;
-  /** Codecs that are faster than protobuf-es by reflection. */
+/** How gRPC to one endpoint behaves: {@link TransportOptions}, and which codecs are used. */
+export interface Http2TransportOptions extends TransportOptions {
+  /** Codecs that are faster than protobuf-es by reflection. Default: protobuf-es for every message. */
   readonly codec?: CodecChoice | undefined;
-  readonly userAgent?: string | undefined;
-  readonly clock?: Clock | undefined;
 }
 
 /** A request that waits because the server's limit of streams is reached. */
@@ -63,71 +55,59 @@ interface Queued {
 /**
  * gRPC over HTTP/2 to one endpoint, written straight onto a socket. It knows of every request that fails whether the
  * server can have seen it.
+ *
+ * Nothing is dialled before `connect` asks for it. A call while there is no connection rejects as `unsent`; one beyond
+ * the server's limit of streams waits for its turn.
+ *
+ * @throws `TypeError` or `RangeError` that names the option.
  */
 export function createHttp2Transport(options: Http2TransportOptions): EndpointTransport {
   return new Http2Transport(options);
 }
 
 class Http2Transport implements EndpointTransport {
-  readonly #options: Http2TransportOptions;
-  readonly #clock: Clock;
-  readonly #maxSendBytes: number;
-  readonly #maxReceiveBytes: number;
+  readonly #options: ResolvedTransportOptions;
+  readonly #chooseCodec: CodecChoice | undefined;
   readonly #headers: RequestHeaders;
   readonly #deadlines: Deadlines;
-  readonly #listeners = new Set<(event: TransportEvent) => void>();
-  /** Connections that take no new requests but still serve old ones. */
-  readonly #draining = new Set<Http2Connection>();
+  readonly #link = new Link<Http2Connection>((signal) => this.#dial(signal));
   readonly #codecs = new Map<DescMessage, MessageCodec>();
   /** How hard the server finds our pings; see {@link KeepalivePace}. */
   readonly #pace: KeepalivePace = { slowness: 1 };
   #queue: Queued[] = [];
   /** Length of the queue at which calls that are over are swept out of it. */
   #sweepAt = shortQueue;
-  #abortDial: ((reason: unknown) => void) | undefined;
-  #connection: Http2Connection | undefined;
-  #dialing: Promise<void> | undefined;
-  #state: ConnectionState = "idle";
 
   constructor(options: Http2TransportOptions) {
-    this.#options = options;
-    this.#clock = options.clock ?? systemClock;
-    this.#maxSendBytes = options.maxSendBytes ?? 2 ** 31 - 1;
-    this.#maxReceiveBytes = options.maxReceiveBytes ?? 2 ** 31 - 1;
-    this.#deadlines = new Deadlines(this.#clock);
+    this.#options = resolveTransportOptions(options);
+    const { endpoint, userAgent, compression, clock } = this.#options;
+    if (options.codec !== undefined && typeof options.codec !== "function") {
+      throw new TypeError("codec: expected a function");
+    }
+    this.#chooseCodec = options.codec;
+    this.#deadlines = new Deadlines(clock);
     this.#headers = new RequestHeaders({
-      scheme: options.endpoint.tls ? "https" : "http",
-      authority: options.endpoint.authority,
-      userAgent: options.userAgent ?? "grpc-node-etcdkit",
-      compression: options.compression,
+      scheme: endpoint.tls ? "https" : "http",
+      authority: endpoint.authority,
+      userAgent,
+      compression,
     });
   }
 
   get state(): ConnectionState {
-    return this.#state;
+    return this.#link.state;
   }
 
   subscribe(listener: (event: TransportEvent) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#link.subscribe(listener);
   }
 
   connect(signal: AbortSignal): Promise<void> {
-    if (this.#state === "closed") return Promise.reject(closed());
-    if (this.#state === "ready") return Promise.resolve();
-    this.#dialing ??= this.#dial(signal).finally(() => {
-      this.#dialing = undefined;
-    });
-    return this.#dialing;
+    return this.#link.connect(signal);
   }
 
   close(): Promise<void> {
-    this.#enter("closed", undefined);
-    const reason = new Error("the transport was closed");
-    this.#abortDial?.(closed());
-    this.#connection?.close(reason);
-    for (const connection of this.#draining) connection.close(reason);
-    for (const queued of this.#queue.splice(0)) queued.fail(linkError(reason, "unsent"));
+    this.#link.close();
     this.#deadlines.stop();
     return Promise.resolve();
   }
@@ -144,14 +124,14 @@ class Http2Transport implements EndpointTransport {
     let size: number;
     try {
       size = codec.size(input);
-      if (size > this.#maxSendBytes) throw tooLarge(size, this.#maxSendBytes);
+      if (size > this.#options.maxSendBytes) throw tooLarge(size, this.#options.maxSendBytes, "unsent");
     } catch (error) {
       return Promise.reject(error);
     }
-    const call = new UnaryCall(method, this.#codec(method.output), this.#maxReceiveBytes);
+    const call = new UnaryCall(method, this.#codec(method.output), this.#options.maxReceiveBytes);
     const lifetimeMs = positive(timeoutMs);
     call.limit(signal, lifetimeMs, this.#deadlines);
-    const connection = this.#connection;
+    const connection = this.#link.connection;
     if (connection?.open && !connection.full && this.#queue.length === 0) {
       try {
         this.#startUnary(connection, call, method, lifetimeMs, header, input, size);
@@ -176,7 +156,7 @@ class Http2Transport implements EndpointTransport {
     input: AsyncIterable<MessageInitShape<I>>,
     _contextValues?: ContextValues,
   ): Promise<StreamResponse<I, O>> {
-    const call = new StreamingCall(method, this.#codec(method.output), this.#maxReceiveBytes);
+    const call = new StreamingCall(method, this.#codec(method.output), this.#options.maxReceiveBytes);
     const lifetimeMs = positive(timeoutMs);
     call.limit(signal, lifetimeMs, this.#deadlines);
     const response = call.response();
@@ -267,8 +247,8 @@ class Http2Transport implements EndpointTransport {
         if (call.settled) return;
         if (next.done === true) break;
         const size = codec.size(next.value);
-        if (size > this.#maxSendBytes)
-          throw tooLarge(size, this.#maxSendBytes, single ? "unsent" : "unknown");
+        if (size > this.#options.maxSendBytes)
+          throw tooLarge(size, this.#options.maxSendBytes, single ? "unsent" : "unknown");
         const framed = this.#frame(codec, next.value, size);
         if (single) {
           connection.send(stream, framed, true);
@@ -283,7 +263,7 @@ class Http2Transport implements EndpointTransport {
   }
 
   #enqueue(queued: Queued): void {
-    if (this.#connection?.open !== true) {
+    if (this.#link.connection?.open !== true) {
       queued.fail(linkError(new Error("there is no connection to the endpoint"), "unsent"));
       return;
     }
@@ -298,7 +278,7 @@ class Http2Transport implements EndpointTransport {
 
   /** Starts what waits, as far as the server's limit of streams allows. */
   #serveQueue(): void {
-    const connection = this.#connection;
+    const connection = this.#link.connection;
     if (this.#queue.length === 0 || connection === undefined) return;
     while (connection.open && !connection.full) {
       const queued = this.#queue.shift();
@@ -312,55 +292,37 @@ class Http2Transport implements EndpointTransport {
     }
   }
 
-  async #dial(signal: AbortSignal): Promise<void> {
-    this.#enter("connecting", undefined);
-    const ending = new AbortController();
-    const onAbort = (): void => ending.abort(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    if (signal.aborted) onAbort();
-    this.#abortDial = (reason) => ending.abort(reason);
-    try {
-      const socket = await dial(this.#options.endpoint, this.#options, ending.signal);
-      const connection = await this.#greet(socket, ending.signal);
-      if (ending.signal.aborted) {
-        connection.close(ending.signal.reason);
-        throw ending.signal.reason;
-      }
-      // It may have come and gone in one breath.
-      if (!connection.open) throw new Error("the server closed the connection");
-      this.#connection = connection;
-      this.#enter("ready", undefined);
-    } catch (cause) {
-      // With TLS 1.3 a server refuses the client's certificate only after the handshake has succeeded on this side.
-      const error = explainHandshake(cause);
-      this.#enter("failed", error);
-      throw error;
-    } finally {
-      this.#abortDial = undefined;
-      signal.removeEventListener("abort", onAbort);
-    }
+  async #dial(signal: AbortSignal): Promise<Http2Connection> {
+    return await this.#greet(await dial(this.#options.endpoint, this.#options, signal), signal);
   }
 
-  /** Waits for the server's first settings: only then it has agreed to talk (RFC 9113, 3.4). */
+  /**
+   * Waits for the server's first settings: only then it has agreed to talk (RFC 9113, 3.4). With TLS 1.3 a server
+   * refuses the client's certificate only after the handshake has succeeded on this side.
+   */
   #greet(socket: Duplex, signal: AbortSignal): Promise<Http2Connection> {
     return new Promise((resolve, reject) => {
       const onAbort = (): void => connection.close(signal.reason);
       const done = (): void => signal.removeEventListener("abort", onAbort);
-      const { keepAlive = { intervalMs: 10_000, timeoutMs: 5_000, withoutCalls: false } } = this.#options;
+      const { keepAlive, clock } = this.#options;
       const connection = new Http2Connection(
         socket,
-        { keepAlive, pace: this.#pace, clock: this.#clock },
+        { keepAlive, pace: this.#pace, clock },
         {
           onReady: () => {
             done();
             resolve(connection);
           },
-          onDraining: (reason) => this.#onDraining(connection, reason),
+          onDraining: (reason) => {
+            this.#failQueue(connection, reason);
+            this.#link.drains(connection, reason);
+          },
           onRoom: () => this.#serveQueue(),
           onClosed: (reason) => {
             done();
             reject(reason);
-            this.#onClosed(connection, reason);
+            this.#failQueue(connection, reason);
+            this.#link.ended(connection, reason);
           },
         },
       );
@@ -369,33 +331,16 @@ class Http2Transport implements EndpointTransport {
     });
   }
 
-  #onDraining(connection: Http2Connection, reason: Error): void {
-    this.#draining.add(connection);
-    this.#leave(connection, reason);
-  }
-
-  #onClosed(connection: Http2Connection, reason: Error): void {
-    this.#draining.delete(connection);
-    this.#leave(connection, reason);
-  }
-
-  #leave(connection: Http2Connection, reason: Error): void {
-    if (this.#connection !== connection) return;
-    this.#connection = undefined;
+  /** What waits for a connection that is lost never left. */
+  #failQueue(connection: Http2Connection, reason: Error): void {
+    if (this.#link.connection !== connection) return;
     for (const queued of this.#queue.splice(0)) queued.fail(linkError(reason, "unsent"));
-    this.#enter("idle", reason);
-  }
-
-  #enter(state: ConnectionState, reason: unknown): void {
-    if (this.#state === state || this.#state === "closed") return;
-    this.#state = state;
-    for (const listener of this.#listeners) listener(reason === undefined ? { state } : { state, reason });
   }
 
   #codec(desc: DescMessage): MessageCodec {
     let codec = this.#codecs.get(desc);
     if (codec === undefined) {
-      codec = codecOf(desc, this.#options.codec);
+      codec = codecOf(desc, this.#chooseCodec);
       this.#codecs.set(desc, codec);
     }
     return codec;
@@ -407,16 +352,8 @@ function writePrefix(target: Buffer, position: number, flag: number, length: num
   target.writeUInt32BE(length, position + 1);
 }
 
-function closed(): TransportError {
-  return new TransportError("link", "the transport is closed", Code.Unavailable, "unsent");
-}
-
-function tooLarge(bytes: number, most: number, disposition: Disposition = "unsent"): TransportError {
-  const message = `the request has ${bytes} bytes, more than maxSendBytes (${most})`;
-  return new TransportError("limit", message, Code.ResourceExhausted, disposition);
-}
-
-/** A time that is not positive stands for no deadline, as Connect's clients mean it. */
+/** A time that is not positive stands for no deadline, as Connect's clients mean it, and so does one without end. */
 function positive(timeoutMs: number | undefined): number | undefined {
-  return timeoutMs !== undefined && timeoutMs > 0 ? timeoutMs : undefined;
+  const isDeadline = timeoutMs !== undefined && timeoutMs > 0 && timeoutMs < Number.POSITIVE_INFINITY;
+  return isDeadline ? timeoutMs : undefined;
 }

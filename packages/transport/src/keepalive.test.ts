@@ -106,7 +106,46 @@ describe("Keepalive", () => {
     expect(deaths).toEqual([]);
   });
 
+  it("asks once, not again and again, and takes anything that arrives for the answer", async () => {
+    const { keepalive, pings, deaths, pass } = watch();
+    keepalive.streams(1);
+    await pass(14_000);
+    expect(pings).toEqual([10_000]);
+    keepalive.heard();
+    await pass(9_999);
+    expect(pings).toEqual([10_000]);
+    expect(deaths).toEqual([]);
+  });
+
+  it("does not give a link up while no stream is open; the next one finds out", async () => {
+    const { keepalive, deaths, pass } = watch();
+    keepalive.streams(1);
+    await pass(10_000);
+    keepalive.streams(0);
+    await pass(60_000);
+    expect(deaths).toEqual([]);
+    keepalive.streams(1);
+    await pass(0);
+    expect(deaths).toHaveLength(1);
+  });
+
+  it("never keeps the process alive", () => {
+    const { clock, keepalive } = watch();
+    keepalive.streams(1);
+    keepalive.waiting(1);
+    expect(clock.pending).toEqual([{ dueInMs: 5_000, keepAlive: false }]);
+  });
+
   describe("while a call waits for its one answer", () => {
+    it("pings at once when such a call begins after a longer silence", async () => {
+      const { keepalive, pings, pass } = watch();
+      keepalive.streams(1);
+      await pass(7_000);
+      keepalive.waiting(1);
+      await pass(0);
+      expect(pings).toEqual([7_000]);
+    });
+
     it("pings after 5 s and calls the link dead 2 s later, so that a read has time for another member", async () => {
       const { keepalive, pings, deaths, pass } = watch();
       keepalive.streams(1);
@@ -160,6 +199,15 @@ describe("Keepalive", () => {
     expect(deaths).toEqual([]);
     await pass(10_000);
     expect(pings).toEqual([10_000, 80_000]);
+  });
+
+  it("still finds a link dead after a stall when no answer lay there", async () => {
+    const { clock, keepalive, deaths } = watch();
+    keepalive.streams(1);
+    clock.advance(10_000);
+    clock.advance(60_000);
+    await turn();
+    expect(deaths).toHaveLength(1);
   });
 
   it("pings half as often each time the server finds it too much, on later connections too", async () => {

@@ -2,8 +2,11 @@ import type { CancelTimer, Clock } from "./clock.js";
 
 /** When a link that has fallen silent is asked for a sign of life, and when it is given up. */
 export interface KeepaliveTimes {
+  /** Silence before a ping, in milliseconds, at least 1; 5,000 at most while a call waits for its one answer. */
   readonly intervalMs: number;
+  /** How long the answer may take, in milliseconds, at least 1; 2,000 at most while a call waits for its one answer. */
   readonly timeoutMs: number;
+  /** Ping also while no call is open. Servers may answer that by hanging up (gRPC proposal A8). */
   readonly withoutCalls: boolean;
 }
 

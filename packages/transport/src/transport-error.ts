@@ -1,21 +1,15 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Disposition } from "./disposition.js";
+import type { FailureKind } from "./failure-kind.js";
+import { failureText } from "./failure-text.js";
 
 /**
- * What kind of failure it was:
- *
- * - `link`: the connection could not be made or broke.
- * - `tls`: TLS refused it, or a certificate or key could not be read. Trying again does not help.
- * - `protocol`: what answers does not speak HTTP/2 or gRPC, or breaks their rules.
- * - `limit`: a message is larger than this side takes.
- * - `deadline`: the time of the call was up on this side.
- * - `http`: an HTTP error without a gRPC status, as proxies send it.
+ * A failure that arose on this side of the wire. A status that the server sent, and the end of a call that its caller
+ * aborted (`Code.Canceled`, the signal's reason as `cause`), are plain `ConnectError`s.
  */
-export type FailureKind = "link" | "tls" | "protocol" | "limit" | "deadline" | "http";
-
-/** A failure that arose on this side of the wire. A status that the server sent is a plain `ConnectError`. */
 export class TransportError extends ConnectError {
   readonly kind: FailureKind;
+  /** What is known of the request; for a dial always `unsent`. */
   readonly disposition: Disposition;
 
   /** As the language defines it: `ConnectError` takes whatever looks like one, and so would its subclass. */
@@ -37,8 +31,13 @@ export function linkError(reason: unknown, disposition: Disposition): TransportE
       ? reason
       : new TransportError(reason.kind, reason.rawMessage, reason.code, disposition, reason.cause);
   }
-  const message = reason instanceof Error ? reason.message : String(reason);
-  return new TransportError(kindOf(reason), message, Code.Unavailable, disposition, reason);
+  return new TransportError(kindOf(reason), failureText(reason), Code.Unavailable, disposition, reason);
+}
+
+/** A request is larger than may be sent. */
+export function tooLarge(bytes: number, most: number, disposition: Disposition): TransportError {
+  const message = `the request has ${bytes} bytes, more than maxSendBytes (${most})`;
+  return new TransportError("limit", message, Code.ResourceExhausted, disposition);
 }
 
 function kindOf(reason: unknown): FailureKind {

@@ -1,5 +1,5 @@
+import type { Clock } from "@etcdkit/transport";
 import { EtcdError } from "../errors/etcd-error.js";
-import type { Clock } from "./clock.js";
 import type { Subchannel } from "./subchannel.js";
 
 /** How long a call may wait, and what it is. */

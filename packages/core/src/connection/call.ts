@@ -1,11 +1,12 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { ContextValues } from "@connectrpc/connect";
+import type { Clock } from "@etcdkit/transport";
 import { EtcdError, isEtcdError } from "../errors/etcd-error.js";
 import { noteOutcome, type Outcome } from "../errors/outcome.js";
 import type { Wait } from "./balancer.js";
-import { type Clock, sleep } from "./clock.js";
 import { idempotentKey, requireLeaderKey } from "./context.js";
 import { isRead } from "./retry.js";
+import { sleep } from "./sleep.js";
 
 // The header grpc-timeout has room for eight digits (gRPC over HTTP/2, "Timeout"): a good day of milliseconds.
 const longestTimeoutMs = 99_999_999;

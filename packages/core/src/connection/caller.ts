@@ -1,9 +1,9 @@
 import type { DescMessage, DescMethodStreaming, DescMethodUnary, MessageInitShape } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import type { ContextValues, StreamResponse, Transport, UnaryResponse } from "@connectrpc/connect";
+import { dispositionOf } from "@etcdkit/transport";
 import { type EtcdError, isEtcdError } from "../errors/etcd-error.js";
 import { fromTransport } from "../errors/from-transport.js";
-import { dispositionOf } from "../transport/disposition.js";
 import { type BackOff, pauseMs } from "./back-off.js";
 import type { Balancer } from "./balancer.js";
 import { Call } from "./call.js";

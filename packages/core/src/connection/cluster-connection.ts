@@ -1,14 +1,13 @@
 import type { Transport } from "@connectrpc/connect";
+import type { CancelTimer, ConnectionState } from "@etcdkit/transport";
+import { failureText } from "@etcdkit/transport";
 import type { CallOptions } from "../call-options.js";
 import { EtcdError, isEtcdError } from "../errors/etcd-error.js";
-import { textOf } from "../errors/from-transport.js";
 import { Auth, Cluster } from "../gen/etcdserverpb/rpc_pb.js";
 import { callChecks, checkOptions, optionTable } from "../options.js";
-import type { ConnectionState } from "../transport/endpoint-transport.js";
 import { Balancer } from "./balancer.js";
 import { CallHeaders } from "./call-headers.js";
 import { Caller } from "./caller.js";
-import type { CancelTimer } from "./clock.js";
 import { checkClusterVersion } from "./cluster-version.js";
 import { guardCredentials, type ResolvedOptions } from "./connect-options.js";
 import type { Connection } from "./connection.js";
@@ -270,7 +269,7 @@ export class ClusterConnection implements Connection {
             if (this.#closed !== undefined) return;
             const error = isEtcdError(reason)
               ? reason
-              : new EtcdError("UNAVAILABLE", textOf(reason), { cause: reason });
+              : new EtcdError("UNAVAILABLE", failureText(reason), { cause: reason });
             logger.warn("could not read the member list", { code: error.code, message: error.message });
             this.#emit({ type: "sync-failed", error });
           })

@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { Interceptor, Transport } from "@connectrpc/connect";
+import { type Clock, systemClock } from "@etcdkit/transport";
 import { type Check, checkFlag, checkOneOf, checkOptions, optionTable } from "../options.js";
-import { type Clock, systemClock } from "./clock.js";
 import { type Credentials, checkCredentials } from "./credentials.js";
 import { type Endpoint, parseEndpoints } from "./endpoint.js";
 import { defaultLogger, guardedLogger, type Logger } from "./logger.js";

@@ -1,6 +1,6 @@
 import type { Transport } from "@connectrpc/connect";
+import type { ConnectionState } from "@etcdkit/transport";
 import type { CallOptions } from "../call-options.js";
-import type { ConnectionState } from "../transport/endpoint-transport.js";
 import { ClusterConnection } from "./cluster-connection.js";
 import { type ConnectOptions, resolveOptions } from "./connect-options.js";
 import type { ConnectionEvent } from "./events.js";

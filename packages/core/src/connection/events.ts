@@ -1,5 +1,5 @@
+import type { ConnectionState } from "@etcdkit/transport";
 import type { EtcdError } from "../errors/etcd-error.js";
-import type { ConnectionState } from "../transport/endpoint-transport.js";
 
 /** Something that happened to a connection. */
 export type ConnectionEvent =

@@ -1,6 +1,7 @@
+import type { Clock } from "@etcdkit/transport";
 import { Health, HealthCheckResponse_ServingStatus } from "../gen/grpc/health/v1/health_pb.js";
 import { dialBackOff, pauseMs } from "./back-off.js";
-import { type Clock, sleep } from "./clock.js";
+import { sleep } from "./sleep.js";
 import type { Subchannel } from "./subchannel.js";
 
 /**

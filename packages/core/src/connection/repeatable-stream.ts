@@ -1,8 +1,8 @@
 import type { DescMessage, DescMethodStreaming, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import type { ContextValues, StreamResponse } from "@connectrpc/connect";
+import { dispositionOf } from "@etcdkit/transport";
 import type { EtcdError } from "../errors/etcd-error.js";
 import { fromTransport } from "../errors/from-transport.js";
-import { dispositionOf } from "../transport/disposition.js";
 import type { Call } from "./call.js";
 import type { Metadata } from "./call-headers.js";
 import type { Subchannel } from "./subchannel.js";

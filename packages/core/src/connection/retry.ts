@@ -1,7 +1,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
+import type { Disposition } from "@etcdkit/transport";
 import type { EtcdError } from "../errors/etcd-error.js";
-import type { Disposition } from "../transport/disposition.js";
 
 /** Whether a method changes nothing on the server, as our .proto files mark it. */
 export function isRead(method: Pick<DescMethod, "idempotency">): boolean {

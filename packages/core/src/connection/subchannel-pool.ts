@@ -1,17 +1,10 @@
-import { createHttp2Transport } from "@etcdkit/transport";
-import { codecFor } from "../codec/index.js";
-import {
-  adoptTransport,
-  type ConnectionState,
-  type EndpointTransport,
-  isEndpointTransport,
-} from "../transport/endpoint-transport.js";
+import type { ConnectionState } from "@etcdkit/transport";
+import { transportTo } from "../transport/transport-to.js";
 import type { ResolvedOptions } from "./connect-options.js";
 import type { Endpoint } from "./endpoint.js";
 import type { ConnectionEvent } from "./events.js";
 import { HealthWatch } from "./health.js";
 import { Subchannel } from "./subchannel.js";
-import { loadTls } from "./tls-options.js";
 
 // Of several links to one endpoint the best speaks for it.
 const bestFirst: readonly ConnectionState[] = ["ready", "connecting", "failed", "idle", "closed"];
@@ -75,7 +68,7 @@ export class SubchannelPool {
     const { clock, dialTimeoutMs, healthCheck } = this.#options;
     const subchannel = new Subchannel({
       endpoint,
-      transport: this.#transportTo(endpoint),
+      transport: transportTo(endpoint, this.#options),
       dialTimeoutMs,
       clock,
       onChange: (changed) => this.#changed(changed),
@@ -83,34 +76,6 @@ export class SubchannelPool {
     this.#reported.set(subchannel, { state: "idle", serving: true });
     if (healthCheck) this.#health.set(subchannel, new HealthWatch(subchannel, clock));
     return subchannel;
-  }
-
-  #transportTo(endpoint: Endpoint): EndpointTransport {
-    const {
-      transport: make,
-      tls,
-      maxSendBytes,
-      maxReceiveBytes,
-      keepAlive,
-      compression,
-      clock,
-      dial,
-    } = this.#options;
-    if (make === undefined) {
-      return createHttp2Transport({
-        endpoint,
-        tls: () => loadTls(tls),
-        dial: dial === undefined ? undefined : (_address, signal) => dial(endpoint, signal),
-        maxSendBytes,
-        maxReceiveBytes,
-        keepAlive,
-        compression,
-        clock,
-        codec: codecFor,
-      });
-    }
-    const transport = make(endpoint);
-    return isEndpointTransport(transport) ? transport : adoptTransport(transport, maxSendBytes);
   }
 
   #changed(subchannel: Subchannel): void {

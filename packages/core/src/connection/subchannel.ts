@@ -1,8 +1,14 @@
+import type {
+  CancelTimer,
+  Clock,
+  ConnectionState,
+  EndpointTransport,
+  TransportEvent,
+} from "@etcdkit/transport";
+import { failureText } from "@etcdkit/transport";
 import { EtcdError } from "../errors/etcd-error.js";
-import { classifyLink, printable, textOf } from "../errors/from-transport.js";
-import type { ConnectionState, EndpointTransport, TransportEvent } from "../transport/endpoint-transport.js";
+import { classifyLink, printable } from "../errors/from-transport.js";
 import { dialBackOff, healthyAfterMs, pauseMs } from "./back-off.js";
-import type { CancelTimer, Clock } from "./clock.js";
 import type { Endpoint } from "./endpoint.js";
 
 /** Why an endpoint could not be reached. */
@@ -215,7 +221,7 @@ export class Subchannel {
   #describe(reason: unknown): LinkFailure {
     const code = classifyLink(reason);
     const { url } = this.endpoint;
-    const error = new EtcdError(code, `${url}: ${printable(textOf(reason))}`, {
+    const error = new EtcdError(code, `${url}: ${printable(failureText(reason))}`, {
       endpoint: url,
       cause: reason,
     });

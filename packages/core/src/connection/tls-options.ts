@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { SecureContextOptions } from "node:tls";
+import { failureText } from "@etcdkit/transport";
 import { EtcdError } from "../errors/etcd-error.js";
-import { textOf } from "../errors/from-transport.js";
 import { checkFlag, checkOptions, optionTable } from "../options.js";
 
 /**
@@ -110,7 +110,7 @@ async function fromProvider(provider: () => Promise<TlsOptions>): Promise<TlsOpt
   } catch (cause) {
     throw new EtcdError(
       "TLS",
-      `the function given as \`tls\` returned what cannot be used: ${textOf(cause)}`,
+      `the function given as \`tls\` returned what cannot be used: ${failureText(cause)}`,
       {
         cause,
       },

@@ -2,7 +2,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
 import { errno, reset, status, unprocessed } from "../../test/failures.js";
 import { EtcdError } from "./etcd-error.js";
-import { classifyLink, fromTransport, textOf } from "./from-transport.js";
+import { classifyLink, fromTransport } from "./from-transport.js";
 
 const endpoint = "http://a:2379";
 const put = { method: "Put", endpoint, writes: true };
@@ -195,14 +195,5 @@ describe("the text of an error", () => {
 
   it("is not longer than anybody reads", () => {
     expect(fromTransport(status("x".repeat(100_000)), put).message.length).toBeLessThan(2_100);
-  });
-
-  it("tells what every address of a host said", () => {
-    // As Node makes them when every address of a host failed.
-    const both = new AggregateError([new Error("a refused"), new Error("b timed out")], "x");
-    both.message = "";
-    expect(textOf(both)).toBe("a refused; b timed out");
-    expect(textOf(Object.assign(new TypeError("x"), { message: "" }))).toBe("TypeError");
-    expect(textOf("plain")).toBe("plain");
   });
 });

@@ -1,6 +1,6 @@
 import { create, type DescMessage, isMessage, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import type { Disposition } from "@etcdkit/transport";
 import { EtcdError } from "../errors/etcd-error.js";
-import type { Disposition } from "./disposition.js";
 
 /**
  * Refuses a request that is larger than this side may send, before any of it is.

@@ -6,18 +6,29 @@ export interface ManualClock extends Clock {
   advance(ms: number): void;
   /** How many timers are set. */
   readonly timers: number;
+  /** The timers that are set: in how many milliseconds each is due, and whether it keeps the process alive. */
+  readonly pending: readonly { readonly dueInMs: number; readonly keepAlive: boolean }[];
+}
+
+interface Timer {
+  readonly dueAt: number;
+  readonly callback: () => void;
+  readonly keepAlive: boolean;
 }
 
 export function createManualClock(startMs = 1_000): ManualClock {
   let now = startMs;
-  const timers = new Set<{ readonly dueAt: number; readonly callback: () => void }>();
+  const timers = new Set<Timer>();
   return {
     now: () => now,
     get timers() {
       return timers.size;
     },
-    setTimer(delayMs, callback) {
-      const timer = { dueAt: now + Math.max(delayMs, 0), callback };
+    get pending() {
+      return [...timers].map(({ dueAt, keepAlive }) => ({ dueInMs: dueAt - now, keepAlive }));
+    },
+    setTimer(delayMs, callback, keepAlive) {
+      const timer = { dueAt: now + Math.max(delayMs, 0), callback, keepAlive };
       timers.add(timer);
       return () => timers.delete(timer);
     },

@@ -2,8 +2,8 @@ import type { ServerHttp2Stream } from "node:http2";
 import { createClient } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
 import { begin, frame, reply, startHttp2Server } from "../../test/http2-server.js";
-import { connect } from "../connection/connection.js";
 import { KV, Maintenance } from "../gen/etcdserverpb/rpc_pb.js";
+import { connect } from "./connection.js";
 
 /** How many sockets keep the process alive; those of the servers of these tests do not. */
 const holding = (): number =>

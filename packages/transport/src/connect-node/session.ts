@@ -8,11 +8,11 @@ import {
 } from "node:http2";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { Code, ConnectError } from "@connectrpc/connect";
-import type { Clock } from "../connection/clock.js";
-import type { Endpoint } from "../connection/endpoint.js";
-import { explainSilence } from "./handshake-failure.js";
-import { Keepalive, type KeepaliveLink, type KeepaliveTimes, type PingPace } from "./keepalive.js";
+import { Code } from "@connectrpc/connect";
+import type { Clock } from "../clock.js";
+import { Keepalive, type KeepalivePace, type KeepaliveTimes } from "../keepalive.js";
+import { TransportError } from "../transport-error.js";
+import { explainSilence } from "./silence.js";
 
 // Enough for a stream of large answers to flow without a pause at every 64 KiB (RFC 9113, 6.9.2).
 const streamWindowBytes = 1024 * 1024;
@@ -22,29 +22,22 @@ const connectionWindowBytes = 8 * 1024 * 1024;
 // otherwise: ten puts of 1 MiB at once. What may be in flight is the caller's to bound, by how many calls it makes.
 const sessionMemoryMegabytes = 2 ** 20;
 
-/** What one HTTP/2 session needs from its owner. */
+/** What a session tells its owner: the link that it belongs to. */
 export interface SessionOwner {
   /** The session takes no new requests from now on; those under way may still finish. */
-  onEnd(reason: unknown): void;
+  drains(session: Http2Session, reason: unknown): void;
   /** Nothing is left of the session. */
-  onClose(): void;
+  ended(session: Http2Session, reason: unknown): void;
 }
 
 /** What one HTTP/2 session is made of. */
 export interface SessionSetup {
-  readonly endpoint: Endpoint;
+  readonly tls: boolean;
   readonly keepAlive: KeepaliveTimes | false;
   readonly clock: Clock;
   /** Shared by the sessions of one endpoint. */
-  readonly pace: PingPace;
+  readonly pace: KeepalivePace;
   readonly owner: SessionOwner;
-}
-
-/** An error for a request of which nothing was written. */
-export function unsent(message: string, cause?: unknown): ConnectError {
-  return Object.assign(new ConnectError(message, Code.Unavailable, undefined, undefined, cause), {
-    disposition: "unsent" as const,
-  });
 }
 
 /**
@@ -54,7 +47,6 @@ export function unsent(message: string, cause?: unknown): ConnectError {
  * certificate says so after the handshake has succeeded on this side.
  */
 export class Http2Session {
-  readonly #endpoint: Endpoint;
   readonly #session: ClientHttp2Session;
   readonly #keepalive: Keepalive;
   readonly #owner: SessionOwner;
@@ -64,26 +56,25 @@ export class Http2Session {
   #ended = false;
 
   private constructor(session: ClientHttp2Session, setup: SessionSetup) {
-    const { clock, endpoint, keepAlive, owner, pace } = setup;
-    this.#endpoint = endpoint;
+    const { clock, keepAlive, owner, pace } = setup;
     this.#session = session;
     this.#owner = owner;
-    const link: KeepaliveLink = {
-      ping: (onAnswer) => this.#ping(onAnswer),
+    this.#keepalive = new Keepalive(keepAlive, pace, clock, {
+      ping: () => this.#ping(),
       dead: (silenceMs) =>
-        this.destroy(new Error(`the server has been silent for ${Math.round(silenceMs)} ms`)),
-    };
-    this.#keepalive = new Keepalive(keepAlive, clock, link, pace);
+        this.close(new Error(`the server has been silent for ${Math.round(silenceMs)} ms`)),
+    });
     session.unref();
     session.on("error", (error) => this.#end(error));
     session.on("close", () => {
-      this.#end(new Error("the server closed the connection"));
+      const reason = new Error("the server closed the connection");
+      this.#end(reason);
       this.#keepalive.stop();
-      owner.onClose();
+      owner.ended(this, reason);
     });
     session.on("goaway", (code) => {
-      // The server asked for fewer pings; etcd does so when they come more often than every 5 s.
-      if (code === constants.NGHTTP2_ENHANCE_YOUR_CALM) pace.slowDown();
+      // The server asks for fewer pings.
+      if (code === constants.NGHTTP2_ENHANCE_YOUR_CALM) this.#keepalive.slowDown();
       this.#end(new Error(`the server is going away (GOAWAY, code ${code})`));
     });
   }
@@ -91,7 +82,7 @@ export class Http2Session {
   /** Starts HTTP/2 on a socket and waits for the server's first word. */
   static open(socket: Duplex, setup: SessionSetup, signal: AbortSignal): Promise<Http2Session> {
     return new Promise((resolve, reject) => {
-      const session = connectHttp2("http://etcd", {
+      const session = connectHttp2("http://endpoint", {
         createConnection: () => socket,
         settings: { enablePush: false, initialWindowSize: streamWindowBytes },
         maxSessionMemory: sessionMemoryMegabytes,
@@ -111,7 +102,7 @@ export class Http2Session {
       };
       const onClose = (): void => {
         const heard = socket instanceof Socket ? socket.bytesRead : undefined;
-        fail(explainSilence(heard, setup.endpoint.tls));
+        fail(explainSilence(heard, setup.tls));
       };
       const onAbort = (): void => fail(signal.reason);
       const release = (): void => {
@@ -136,11 +127,6 @@ export class Http2Session {
     return !(this.#ended || this.#session.closed || this.#session.destroyed);
   }
 
-  /** Whether requests are under way. */
-  get busy(): boolean {
-    return this.#streams > 0;
-  }
-
   /** The dealings of {@link Keepalive} with calls that wait for one answer. */
   get keepalive(): Keepalive {
     return this.#keepalive;
@@ -153,7 +139,7 @@ export class Http2Session {
     foreground: boolean,
   ): ClientHttp2Stream {
     if (!this.open) throw unsent("the connection ended before the request was sent");
-    const stream = this.#start({ ...headers, ":authority": this.#endpoint.authority }, options);
+    const stream = this.#start(headers, options);
     this.#streams++;
     if (foreground && ++this.#foreground === 1) this.#session.ref();
     this.#keepalive.streams(this.#streams);
@@ -167,7 +153,7 @@ export class Http2Session {
       this.#streams--;
       this.#keepalive.streams(this.#streams);
       if (foreground && --this.#foreground === 0) this.#session.unref();
-      if (this.#streams === 0 && this.#ended) this.destroy(undefined);
+      if (this.#streams === 0 && this.#ended) this.#leave();
       // A stream that ends with NO_ERROR and without an answer makes no other sound; its caller would wait on.
       if (!answered && stream.rstCode === constants.NGHTTP2_NO_ERROR) {
         stream.emit("error", new Error("the server ended the request without an answer"));
@@ -176,11 +162,11 @@ export class Http2Session {
     return stream;
   }
 
-  /** Ends at once, with every request on it. */
-  destroy(reason: unknown): void {
+  /** Ends at once, with every request on it. Idempotent. */
+  close(reason: Error): void {
     this.#end(reason);
     this.#keepalive.stop();
-    this.#session.destroy(reason instanceof Error ? reason : undefined);
+    this.#session.destroy(reason);
   }
 
   #start(
@@ -198,19 +184,25 @@ export class Http2Session {
   #end(reason: unknown): void {
     if (this.#ended) return;
     this.#ended = true;
-    if (this.#streams === 0 || this.#session.destroyed) {
-      this.#keepalive.stop();
-      this.#session.destroy();
-    } else {
-      this.#session.close();
-    }
-    this.#owner.onEnd(reason);
+    if (this.#streams === 0 || this.#session.destroyed) this.#leave();
+    else this.#session.close();
+    this.#owner.drains(this, reason);
   }
 
-  #ping(onAnswer: () => void): void {
+  #leave(): void {
+    this.#keepalive.stop();
+    this.#session.destroy();
+  }
+
+  #ping(): void {
     if (this.#session.destroyed) return;
     this.#session.ping((error) => {
-      if (error === null) onAnswer();
+      if (error === null) this.#keepalive.heard();
     });
   }
+}
+
+/** An error for a request of which nothing was written. */
+function unsent(message: string, cause?: unknown): TransportError {
+  return new TransportError("link", message, Code.Unavailable, "unsent", cause);
 }

@@ -5,7 +5,7 @@ import { caught } from "../../test/caught.js";
 import { FakeMember, never } from "../../test/fake-member.js";
 import { ManualClock } from "../../test/manual-clock.js";
 import { KV, Maintenance } from "../gen/etcdserverpb/rpc_pb.js";
-import { adoptTransport, isEndpointTransport } from "./endpoint-transport.js";
+import { adoptTransport, isEndpointTransport } from "./adopt-transport.js";
 
 const inMemory = createRouterTransport(({ service }) => {
   service(KV, { put: () => ({ header: { revision: 7n } }), range: never });
