@@ -1,20 +1,19 @@
 import { inspect } from "node:util";
 import type { Transport } from "@connectrpc/connect";
-import {
-  type Clock,
-  type Connection,
-  type ConnectOptions,
-  createConnectNodeTransport,
-  type Endpoint,
-  type EndpointTransport,
-  type Logger,
-} from "@etcdkit/core";
+import type { Connection, ConnectOptions, Endpoint, EndpointTransport, Logger } from "@etcdkit/core";
 import type { EtcdCluster } from "@etcdkit/testing";
+import { createHttp2Transport } from "@etcdkit/transport";
 import { expect } from "vitest";
 import { connectTo } from "../support/connect-to.js";
 
 /** A value that must not show in anything that is said about a write. */
 export const secretValue = "canary-value-5d1c";
+
+/** Certificates and keys as text. */
+type PemTls = Readonly<Partial<Record<"ca" | "cert" | "key", string | undefined>>>;
+
+/** Options of a connection under observation. */
+type WitnessedOptions = Partial<Omit<ConnectOptions, "tls">> & { readonly tls?: PemTls };
 
 /**
  * Sees all that its connections send and say, counts their log-ins at the wire, and holds them to the promise that
@@ -31,7 +30,7 @@ export class Witness {
   }
 
   /** Connects as `connectTo` does, under observation. */
-  connect(cluster: EtcdCluster, options: Partial<ConnectOptions> = {}): Connection {
+  connect(cluster: EtcdCluster, options: WitnessedOptions = {}): Connection {
     const { auth, tls } = cluster;
     for (const user of auth === undefined ? [] : [auth.root, auth.reader]) this.#secrets.add(user.password);
     if (tls !== undefined) this.#secrets.add(tls.key);
@@ -88,14 +87,8 @@ export class Witness {
   }
 
   /** The usual transport, with a look at what goes out. */
-  #tapped(endpoint: Endpoint, tls: ConnectOptions["tls"]): Transport {
-    const transport = createConnectNodeTransport(endpoint, {
-      tls,
-      keepAlive: { intervalMs: 10_000, timeoutMs: 5_000, withoutCalls: false },
-      maxSendBytes: 2 ** 21,
-      maxReceiveBytes: 2 ** 31 - 1,
-      clock,
-    });
+  #tapped(endpoint: Endpoint, tls: PemTls): Transport {
+    const transport = createHttp2Transport({ endpoint, tls: () => Promise.resolve(tls) });
     this.#say(transport);
     const tapped: EndpointTransport = {
       get state() {
@@ -116,16 +109,7 @@ export class Witness {
   }
 }
 
-function tlsOf({ tls }: EtcdCluster): ConnectOptions["tls"] {
-  if (tls === undefined) return undefined;
+function tlsOf({ tls }: EtcdCluster): PemTls {
+  if (tls === undefined) return {};
   return tls.mode === "mutual" ? { ca: tls.ca, cert: tls.cert, key: tls.key } : { ca: tls.ca };
 }
-
-const clock: Clock = {
-  now: () => performance.now(),
-  setTimer(delayMs, callback, keepAlive) {
-    const timer = setTimeout(callback, Math.min(Math.max(delayMs, 0), 2 ** 31 - 1));
-    if (!keepAlive) timer.unref();
-    return () => clearTimeout(timer);
-  },
-};
