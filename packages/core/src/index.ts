@@ -112,3 +112,7 @@ export {
   type OptionTable,
   optionTable,
 } from "./options.js";
+
+// For packages of the family: the clock that connections use unless they are given another
+
+export { systemClock } from "./connection/clock.js";

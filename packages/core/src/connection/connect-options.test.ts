@@ -133,6 +133,7 @@ describe("the options of connect", () => {
     ["logger", "stderr", TypeError],
     ["signal", "now", TypeError],
     ["signal", {}, TypeError],
+    ["signal", new EventTarget(), TypeError],
     ["clock", { now: () => 0 }, TypeError],
     ["dial", {}, TypeError],
     ["transport", {}, TypeError],

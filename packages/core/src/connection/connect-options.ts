@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { Interceptor, Transport } from "@connectrpc/connect";
-import { type Check, checkFlag, checkOneOf, checkOptions, optionTable } from "../options.js";
+import { type Check, checkFlag, checkOneOf, checkOptions, checkSignal, optionTable } from "../options.js";
 import { type Clock, systemClock } from "./clock.js";
 import { type Credentials, checkCredentials } from "./credentials.js";
 import { type Endpoint, parseEndpoints } from "./endpoint.js";
@@ -46,6 +46,11 @@ export interface ConnectOptions {
   readonly dialTimeoutMs?: number | undefined;
   /** When a silent link counts as dead; `false` never pings. */
   readonly keepAlive?: KeepAliveOptions | false | undefined;
+  /**
+   * How calls that may be repeated are repeated: reads, writes that provably were not applied, and writes that their
+   * caller calls `idempotent`. Whatever it says, no call goes on beyond its deadline. Default: up to 100 attempts, with
+   * pauses from 25 ms.
+   */
   readonly retry?: RetryOptions | undefined;
   /** `round-robin` (default) spreads calls over the members, `pick-first` stays with the first that is ready. */
   readonly balancing?: "round-robin" | "pick-first" | undefined;
@@ -178,7 +183,7 @@ const connectTable = optionTable("connect", {
     for (const one of value) callback(one, name);
   },
   logger: object("debug", "info", "warn", "error"),
-  signal: object("addEventListener"),
+  signal: checkSignal,
   clock: object("now", "setTimer"),
   dial: callback,
   transport: callback,
