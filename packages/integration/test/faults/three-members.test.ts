@@ -50,7 +50,7 @@ describeOldestAndNewestEtcd("readers and writers on three members", (etcd) => {
     const load = startLoad(createKv(connection), uniqueKey("paused"));
     await load.more(100);
     const { leader } = await rolesOf(shared.cluster);
-    leader.pause();
+    await leader.pause();
     try {
       await load.more(100);
     } finally {
