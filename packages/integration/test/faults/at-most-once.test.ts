@@ -76,7 +76,7 @@ async function settled(kv: Kv): Promise<void> {
   for (let i = 0; i < 20; i++) await kv.put(uniqueKey("settled"), "");
 }
 
-// Two versions, since the client decides alone: what a server does to a connection that breaks has not changed.
+// The oldest and the newest version only: 600 cuts take their time, and the client decides alone what it repeats.
 describeOldestAndNewestEtcd("a write whose link breaks", (etcd) => {
   const shared = etcd.shared();
 
