@@ -32,6 +32,15 @@ describe("a lifetime", () => {
     expect(getEventListeners(one.signal, "abort")).toHaveLength(0);
   });
 
+  it("that is released follows its sources no longer", () => {
+    const source = new AbortController();
+    const life = new Lifetime(source.signal);
+    life.release();
+    expect(getEventListeners(source.signal, "abort")).toHaveLength(0);
+    source.abort();
+    expect(life.signal.aborted).toBe(false);
+  });
+
   it("needs no source", () => {
     const life = new Lifetime(undefined);
     life.end("over");

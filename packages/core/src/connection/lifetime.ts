@@ -1,6 +1,6 @@
 /**
- * A signal that aborts with any of several others, and can be ended before them. Once it has aborted it has left nothing
- * on the others, which may live for as long as the program.
+ * A signal that aborts with any of several others, and can be ended before them. Once it has aborted or been released it has
+ * left nothing on the others, which may live for as long as the program.
  */
 export class Lifetime {
   readonly #controller = new AbortController();
@@ -19,7 +19,12 @@ export class Lifetime {
 
   /** Aborts the signal, unless it has aborted already. */
   end(reason?: unknown): void {
-    for (const source of this.#sources) source.removeEventListener("abort", this.#onAbort);
+    this.release();
     this.#controller.abort(reason);
+  }
+
+  /** Follows the others no longer. */
+  release(): void {
+    for (const source of this.#sources) source.removeEventListener("abort", this.#onAbort);
   }
 }

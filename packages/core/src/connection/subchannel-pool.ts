@@ -84,10 +84,10 @@ export class SubchannelPool {
   }
 
   #transportTo(endpoint: Endpoint): EndpointTransport {
-    const { transport: make, maxSendBytes } = this.#options;
+    const { transport: make } = this.#options;
     if (make === undefined) return createConnectNodeTransport(endpoint, this.#options);
     const transport = make(endpoint);
-    return isEndpointTransport(transport) ? transport : adoptTransport(transport, maxSendBytes);
+    return isEndpointTransport(transport) ? transport : adoptTransport(transport, this.#options);
   }
 
   #changed(subchannel: Subchannel): void {
