@@ -1,13 +1,13 @@
 import { inspect } from "node:util";
 import type { Transport } from "@connectrpc/connect";
 import {
-  type Clock,
   type Connection,
   type ConnectOptions,
   createConnectNodeTransport,
   type Endpoint,
   type EndpointTransport,
   type Logger,
+  systemClock,
 } from "@etcdkit/core";
 import type { EtcdCluster } from "@etcdkit/testing";
 import { expect } from "vitest";
@@ -94,7 +94,7 @@ export class Witness {
       keepAlive: { intervalMs: 10_000, timeoutMs: 5_000, withoutCalls: false },
       maxSendBytes: 2 ** 21,
       maxReceiveBytes: 2 ** 31 - 1,
-      clock,
+      clock: systemClock,
     });
     this.#say(transport);
     const tapped: EndpointTransport = {
@@ -120,12 +120,3 @@ function tlsOf({ tls }: EtcdCluster): ConnectOptions["tls"] {
   if (tls === undefined) return undefined;
   return tls.mode === "mutual" ? { ca: tls.ca, cert: tls.cert, key: tls.key } : { ca: tls.ca };
 }
-
-const clock: Clock = {
-  now: () => performance.now(),
-  setTimer(delayMs, callback, keepAlive) {
-    const timer = setTimeout(callback, Math.min(Math.max(delayMs, 0), 2 ** 31 - 1));
-    if (!keepAlive) timer.unref();
-    return () => clearTimeout(timer);
-  },
-};

@@ -45,8 +45,8 @@ describeNewestEtcd("a cluster that asks for client certificates", (etcd) => {
     },
     // v3_grpc_test.go:TestTLSGRPCRejectInsecureClient
     { name: "without a certificate", wrong: ({ ca }) => ({ ca }) },
-    // dial_test.go:TestDialTLSNoConfig: the system's authorities do not know the cluster's
-    { name: "that trusts the system's authorities", wrong: () => ({}) },
+    // dial_test.go:TestDialTLSNoConfig: Node's authorities do not know the cluster's
+    { name: "that trusts Node's authorities", wrong: () => ({}) },
     {
       name: "that trusts another authority",
       wrong: ({ foreignCa, cert, key }) => ({ ca: foreignCa, cert, key }),
