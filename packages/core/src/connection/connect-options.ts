@@ -34,7 +34,7 @@ export interface ConnectOptions {
    * string may name several, separated by commas. TLS and plaintext cannot be mixed.
    */
   readonly endpoints: string | readonly string[];
-  /** How TLS endpoints are verified; without it by the system's authorities. */
+  /** How TLS endpoints are verified; without it by Node's authorities. Refused together with `http://` endpoints. */
   readonly tls?: TlsSource | undefined;
   /** User name and password, or a token such as a JWT. */
   readonly credentials?: Credentials | undefined;
@@ -231,6 +231,10 @@ export function resolveOptions(options: ConnectOptions): ResolvedOptions {
     dial: options.dial,
     transport: options.transport,
   };
+  const plain = resolved.endpoints.find((endpoint) => !endpoint.tls);
+  if (resolved.tls !== undefined && plain !== undefined) {
+    throw new TypeError(`tls: ${plain.url} is plaintext and would not use it; say https:// or leave tls out`);
+  }
   guardCredentials(resolved, resolved.endpoints);
   // The default is no demand of the caller's: setting `maxReceiveBytes` alone is fine.
   if (options.maxSendBytes !== undefined && resolved.maxSendBytes > resolved.maxReceiveBytes) {
