@@ -6,13 +6,10 @@ import { reset, status } from "../../test/failures.js";
 import { eventsUntilClosed, FakeCluster } from "../../test/fake-cluster.js";
 import { KV } from "../gen/etcdserverpb/rpc_pb.js";
 
-const [_a, _b, _c] = ["http://a:2379", "http://b:2379", "http://c:2379"];
-
+const canary = "hunter2-canary";
 const pem = (label: string): string => `-----BEGIN ${label}-----\n${canary}\n-----END ${label}-----\n`;
 
 describe("secrets", () => {
-  const canary = "hunter2-canary";
-
   it("show in no error, event, log line or print of a connection", async () => {
     const cluster = new FakeCluster();
     let n = 0;
