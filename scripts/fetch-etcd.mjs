@@ -2,7 +2,7 @@ import { entry } from "./lib/entry.mjs";
 import { discovery, EtcdCache } from "./lib/etcd-cache.mjs";
 import { fetchFromDebian } from "./lib/etcd-debian.mjs";
 import { buildWithGo, goServers, hasGo } from "./lib/etcd-go.mjs";
-import { Failure, report } from "./lib/failure.mjs";
+import { Failure, Interrupted, report } from "./lib/failure.mjs";
 import { say } from "./lib/say.mjs";
 import { setUp } from "./setup.mjs";
 
@@ -56,6 +56,7 @@ async function attempt(source) {
   try {
     return await source();
   } catch (error) {
+    if (error instanceof Interrupted) throw error;
     report(error);
     return false;
   }

@@ -3,7 +3,7 @@ import { arch, release, tmpdir, type } from "node:os";
 import { join } from "node:path";
 import { fetchEtcd } from "./fetch-etcd.mjs";
 import { entry } from "./lib/entry.mjs";
-import { Failure, report } from "./lib/failure.mjs";
+import { Failure, Interrupted, report } from "./lib/failure.mjs";
 import { run } from "./lib/run.mjs";
 import { seconds } from "./lib/say.mjs";
 import { none, ofExitCode, ofReport, sum } from "./lib/tally.mjs";
@@ -66,7 +66,7 @@ async function runAll(chosen, temporary, interrupted) {
     console.log(`\n── ${title} ${"─".repeat(Math.max(0, 60 - title.length))}`);
     const started = performance.now();
     const tally = await step(temporary);
-    if (interrupted.aborted) throw new Failure("Interrupted.");
+    if (interrupted.aborted) throw new Interrupted();
     const milliseconds = performance.now() - started;
     console.log(`${tally.failed === 0 ? "passed" : "FAILED"} after ${seconds(milliseconds)}`);
     results.push({ name, title, tally, milliseconds });
@@ -105,6 +105,7 @@ async function passes(action) {
     await action();
     return ofExitCode(0);
   } catch (error) {
+    if (error instanceof Interrupted) throw error;
     report(error);
     return ofExitCode(1);
   }

@@ -1,8 +1,11 @@
 import { realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { Failure, report } from "./failure.mjs";
+import { Failure, Interrupted, report } from "./failure.mjs";
 import { run } from "./run.mjs";
 import { bringToolchain } from "./toolchain.mjs";
+
+// As a shell ends after Ctrl-C.
+const interruptedCode = 130;
 
 /**
  * Runs `main` when its module is the program that was started, under a Node that this workspace can use: on any other
@@ -18,7 +21,7 @@ export async function entry(moduleUrl, main) {
     process.exitCode = await start(script, process.argv.slice(2), main);
   } catch (error) {
     report(error);
-    process.exitCode = 1;
+    process.exitCode = error instanceof Interrupted ? interruptedCode : 1;
   }
 }
 
@@ -30,6 +33,12 @@ async function start(script, args, main) {
   }
   const node = await bringToolchain();
   if (node === process.execPath) return (await main(args)) ?? 0;
-  const { code } = await run(node, [script, ...args], { show: true });
-  return code;
+  try {
+    const { code } = await run(node, [script, ...args], { show: true });
+    return code;
+  } catch (error) {
+    // The program has said so itself.
+    if (error instanceof Interrupted) return interruptedCode;
+    throw error;
+  }
 }

@@ -11,6 +11,14 @@ export class Failure extends Error {
   }
 }
 
+/** Somebody asked us to stop: nothing that fails from then on is a failure of its own. */
+export class Interrupted extends Failure {
+  constructor() {
+    super("Interrupted.");
+    this.name = "Interrupted";
+  }
+}
+
 /** Prints a failure, and the last lines of what the failing tool said. Anything else is a defect: its stack is shown. */
 export function report(error) {
   if (!(error instanceof Failure)) {

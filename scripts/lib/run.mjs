@@ -1,5 +1,8 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
+import { Interrupted } from "./failure.mjs";
+
+let interrupted = false;
 
 const keptCharacters = 64 * 1024;
 
@@ -14,9 +17,11 @@ const keptCharacters = 64 * 1024;
  *   `env` is added to ours. With `show`, the program has the terminal to itself; otherwise it reads nothing and the end
  *   of what it prints is returned.
  * @returns {Promise<{ code: number, output: string }>}
+ * @throws {Interrupted} When we are asked to stop while it runs, or were before.
  */
 export function run(command, args, { cwd, env, show = false } = {}) {
-  return new Promise((resolve) => {
+  if (interrupted) return Promise.reject(new Interrupted());
+  return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd,
       env: { ...process.env, ...env },
@@ -38,7 +43,8 @@ export function run(command, args, { cwd, env, show = false } = {}) {
     });
     child.once("close", (code, signal) => {
       release();
-      resolve({ code: code ?? 128 + constants.signals[signal], output });
+      if (interrupted) reject(new Interrupted());
+      else resolve({ code: code ?? 128 + constants.signals[signal], output });
     });
   });
 }
@@ -49,13 +55,18 @@ export function run(command, args, { cwd, env, show = false } = {}) {
  */
 function passSignals(child) {
   const interrupt = () => {
+    interrupted = true;
     if (!process.stdin.isTTY) child.kill("SIGINT");
   };
-  const terminate = () => child.kill("SIGTERM");
+  const terminate = () => {
+    interrupted = true;
+    child.kill("SIGTERM");
+  };
   process.on("SIGINT", interrupt);
-  process.on("SIGTERM", terminate);
+  // A terminal that closes says SIGHUP.
+  for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, terminate);
   return () => {
     process.off("SIGINT", interrupt);
-    process.off("SIGTERM", terminate);
+    for (const signal of ["SIGTERM", "SIGHUP"]) process.off(signal, terminate);
   };
 }

@@ -50,7 +50,7 @@ export function checkOneOf(words: readonly string[]): Check {
 }
 
 /** Refuses what is not an abort signal. By its members, since polyfills and other realms have classes of their own. */
-function checkSignal(value: unknown, name: string): void {
+export function checkSignal(value: unknown, name: string): void {
   if (typeof value !== "object" || value === null || !("aborted" in value && "addEventListener" in value)) {
     throw new TypeError(`${name} must be an AbortSignal`);
   }

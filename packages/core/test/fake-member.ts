@@ -102,7 +102,8 @@ export class FakeMember implements EndpointTransport {
     header: HeaderInput | undefined,
     input: AsyncIterable<MessageInitShape<I>>,
   ): Promise<StreamResponse<I, O>> {
-    const answers = await this.#answer(method.name, signal, timeoutMs, header, input);
+    const answer = this.#answer(method.name, signal, timeoutMs, header, input);
+    const answers = await this.#bounded(answer, signal, timeoutMs);
     const all = answers as AsyncIterable<MessageInitShape<O>> | Iterable<MessageInitShape<O>>;
     return {
       stream: true,

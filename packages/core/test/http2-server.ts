@@ -1,6 +1,7 @@
 // By its path, as the certificates: helpers of tests are not published.
 export {
   begin,
+  finish,
   frame,
   reply,
   startHttp2Server,

@@ -3,6 +3,7 @@ import { createKv } from "@etcdkit/kv";
 
 /** The services of an etcd cluster over one connection. */
 export interface Etcd extends AsyncDisposable {
+  /** Keys and values: reads, writes, transactions and compaction (etcd's service `KV`). */
   readonly kv: Kv;
   /** What the services share; also the way to services without a package, by `createClient(…, connection.transport)`. */
   readonly connection: Connection;

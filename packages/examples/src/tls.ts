@@ -7,7 +7,7 @@ import { endpoints } from "./endpoints.js";
 await using etcd = createEtcd({
   endpoints, // https://…
   tls: {
-    caFile: process.env["ETCD_CA_FILE"], // left out: the authorities that the system trusts
+    caFile: process.env["ETCD_CA_FILE"], // left out: Node's authorities
     certFile: process.env["ETCD_CERT_FILE"], // left out: no client certificate
     keyFile: process.env["ETCD_KEY_FILE"],
   },

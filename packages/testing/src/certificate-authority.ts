@@ -8,6 +8,7 @@ export interface CertifiedKey {
   readonly key: string;
 }
 
+/** What {@link CertificateAuthority.issue} takes: whom the certificate is for, and when it is good. */
 export interface IssueOptions {
   /** Who the holder is. etcd takes it for the user name of a client with a certificate. */
   readonly commonName: string;

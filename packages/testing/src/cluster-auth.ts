@@ -5,8 +5,10 @@ import { createClient, type Transport } from "@connectrpc/connect";
 import { Auth, Permission_Type } from "@etcdkit/core/protocol";
 import { signToken, type TokenClaims } from "./json-web-token.js";
 
+/** A user of a cluster with authentication, as its log-in takes it. */
 export interface ClusterUser {
   readonly name: string;
+  /** In plain text: these users exist in tests only. */
   readonly password: string;
 }
 

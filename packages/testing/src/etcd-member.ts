@@ -1,10 +1,11 @@
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { createClient, type Transport } from "@connectrpc/connect";
 import { KV, Maintenance } from "@etcdkit/core/protocol";
 import { findEtcdBinary } from "./etcd-binaries.js";
 import { type EtcdCommand, type EtcdProcess, logExcerpt, startProcess } from "./etcd-process.js";
 import type { GrpcTransport } from "./grpc-transport.js";
+import { processStopped } from "./process-stopped.js";
 import type { Watchdog } from "./watchdog.js";
 
 /** One server of an {@link EtcdCluster}. */
@@ -24,8 +25,8 @@ export interface EtcdMember {
   stop(): Promise<void>;
   /** Ends it without notice (SIGKILL). */
   kill(): Promise<void>;
-  /** Freezes it (SIGSTOP): its connections stay open and silent. */
-  pause(): void;
+  /** Freezes it (SIGSTOP): its connections stay open and silent. Resolves once none of its threads runs. */
+  pause(): Promise<void>;
   /** Lets it go on (SIGCONT). */
   resume(): void;
   /**
@@ -84,6 +85,7 @@ export function createMember(plan: MemberPlan, watchdog: Watchdog): ManagedMembe
 
     async launch() {
       if (run?.isRunning) throw new Error(`${plan.name} is running already`);
+      await removeSocket(plan.endpoint);
       run = await startProcess({ ...plan, program }, watchdog);
     },
 
@@ -131,7 +133,11 @@ export function createMember(plan: MemberPlan, watchdog: Watchdog): ManagedMembe
       await current().waitUntilEnded();
     },
 
-    pause: () => current().signal("SIGSTOP"),
+    async pause() {
+      const { pid, signal } = current();
+      signal("SIGSTOP");
+      await processStopped(pid);
+    },
     resume: () => current().signal("SIGCONT"),
 
     async restart({ version } = {}) {
@@ -141,6 +147,12 @@ export function createMember(plan: MemberPlan, watchdog: Watchdog): ManagedMembe
     },
   };
   return member;
+}
+
+/** One that was killed leaves its unix socket behind, and etcd 3.4 then listens on nothing, without a word. */
+async function removeSocket(endpoint: string): Promise<void> {
+  const { protocol, pathname } = new URL(endpoint);
+  if (protocol === "unix:" || protocol === "unixs:") await rm(decodeURIComponent(pathname), { force: true });
 }
 
 function asksForUser(error: unknown): boolean {

@@ -3,6 +3,7 @@ import { connect as connectTls } from "node:tls";
 import type { Interceptor, Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 
+/** What {@link openGrpcTransport} takes: whom to trust, and who one is. */
 export interface GrpcTransportOptions {
   /** For an `https` or `unixs` endpoint, PEM. Without `ca`: the authorities that Node trusts. */
   readonly tls?:

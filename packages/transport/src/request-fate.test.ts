@@ -42,6 +42,24 @@ describe.each(transports)("%s", (_, make) => {
     });
   });
 
+  describe("a request that the server has begun to answer", () => {
+    // A server cannot have answered what it did not look at, whatever it says afterwards.
+    it.each([
+      ["the headers", undefined],
+      ["a message", frame(new Uint8Array())],
+    ])("may have been carried out, also when the stream is reset as refused after %s", async (_, sent) => {
+      for (let i = 0; i < 20; i++) {
+        await using link = await linked(make, (stream) => {
+          begin(stream);
+          const refuse = (): void => stream.close(constants.NGHTTP2_REFUSED_STREAM);
+          if (sent === undefined) setImmediate(refuse);
+          else stream.write(sent, () => setImmediate(refuse));
+        });
+        expect(judged(await caught(link.call()))).toEqual(unclear);
+      }
+    });
+  });
+
   describe("a request whose link breaks", () => {
     it("before an answer came may have been carried out", async () => {
       await using link = await linked(make, (stream) => stream.session?.socket.destroy());

@@ -119,11 +119,13 @@ describe("the headers that a caller may add", () => {
     expect(() => checkCallerHeaders({ tenant: "x".repeat(1_000_000) })).toThrow("more than 8192 bytes");
   });
 
-  it("cannot pollute a prototype", () => {
-    const own = JSON.parse('{"__proto__": "x"}') as Record<string, string>;
-    const headers = asHeaders(new CallHeaders().for(undefined, false, own));
-    expect(headers.get("__proto__")).toBe("x");
-    expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
-    expect(Object.getPrototypeOf(headers)).toBe(Headers.prototype);
+  it("cannot pollute a prototype, here or where they are copied to", () => {
+    for (const name of ["__proto__", "constructor", "prototype", "Constructor"]) {
+      const own = JSON.parse(`{"${name}": "x"}`) as Record<string, string>;
+      expect(() => checkCallerHeaders(own)).toThrow(`headers: "${name}" is not a metadata key`);
+      expect(() => checkCallerHeaders(new Headers([[name, "x"]]))).toThrow("is not a metadata key");
+    }
+    // What is inherited is nobody's header.
+    expect([...checkCallerHeaders({ tenant: "blue" })]).toEqual([["tenant", "blue"]]);
   });
 });

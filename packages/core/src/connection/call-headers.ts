@@ -10,6 +10,8 @@ export type HeaderInput = Headers | readonly (readonly [string, string])[] | Rea
 export const clientApiVersion = "3.7";
 
 const longestTotal = 8 * 1024;
+// Names that whoever copies headers into an object would trip over.
+const hostile = new Set(["__proto__", "constructor", "prototype"]);
 const reserved = new Set([
   tokenKey,
   requireLeaderKey,
@@ -41,7 +43,7 @@ export function checkCallerHeaders(init: HeaderInput): Iterable<readonly [string
   let total = 0;
   for (const [name, value] of entries) {
     const lower = String(name).toLowerCase();
-    if (!/^[a-z0-9_.-]+$/.test(lower))
+    if (!/^[a-z0-9_.-]+$/.test(lower) || hostile.has(lower))
       throw new TypeError(`headers: ${JSON.stringify(name)} is not a metadata key`);
     if (reserved.has(lower) || lower.startsWith("grpc-")) {
       throw new TypeError(

@@ -5,6 +5,7 @@ import { EtcdError, isEtcdError } from "../errors/etcd-error.js";
 import { noteOutcome, type Outcome } from "../errors/outcome.js";
 import type { Wait } from "./balancer.js";
 import { idempotentKey, requireLeaderKey } from "./context.js";
+import { Lifetime } from "./lifetime.js";
 import { isRead } from "./retry.js";
 import { sleep } from "./sleep.js";
 
@@ -60,6 +61,19 @@ export class Call implements Wait {
   get leftMs(): number | undefined {
     const left = this.deadline - this.#clock.now();
     return left > longestTimeoutMs ? undefined : Math.max(Math.ceil(left), 1);
+  }
+
+  /**
+   * The life of one attempt whose deadline is too far off for {@link leftMs}, so that no transport would keep it: its
+   * signal aborts then. `undefined` for every other attempt.
+   */
+  farLife(): Lifetime | undefined {
+    if (this.deadline === Number.POSITIVE_INFINITY || this.leftMs !== undefined) return undefined;
+    if (this.signal?.aborted) return undefined;
+    const life = new Lifetime(this.signal);
+    const cancelTimer = this.#clock.setTimer(this.deadline - this.#clock.now(), () => life.end(), false);
+    life.signal.addEventListener("abort", cancelTimer, { once: true });
+    return life;
   }
 
   /** Remembers a failure. A write that may have been applied stays so, whatever later attempts learn. */

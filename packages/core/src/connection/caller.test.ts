@@ -6,7 +6,7 @@ import { reset, status, unprocessed } from "../../test/failures.js";
 import { FakeCluster } from "../../test/fake-cluster.js";
 import { never } from "../../test/fake-member.js";
 import { outcomeOf } from "../errors/etcd-error.js";
-import { KV } from "../gen/etcdserverpb/rpc_pb.js";
+import { KV, Maintenance } from "../gen/etcdserverpb/rpc_pb.js";
 import { callContext } from "./context.js";
 import type { Logger } from "./logger.js";
 
@@ -63,6 +63,28 @@ describe("the deadline of a call", () => {
     await using connection = cluster.connect(a);
     await createClient(KV, connection.transport).range({}, { timeoutMs: Number.POSITIVE_INFINITY });
     expect(cluster.calls[0]?.timeoutMs).toBeUndefined();
+  });
+
+  it("further off than the header grpc-timeout can say is kept from here", async () => {
+    const cluster = new FakeCluster();
+    cluster.answer = never;
+    await using connection = cluster.connect(a);
+    const timeoutMs = 200_000_000;
+    const { signal } = new AbortController();
+    const writing = caught(createClient(KV, connection.transport).put({}, { timeoutMs, signal }));
+    const reading = caught(
+      Array.fromAsync(createClient(Maintenance, connection.transport).snapshot({}, { timeoutMs, signal })),
+    );
+    await cluster.clock.advance(timeoutMs - 1);
+    expect(cluster.calls.map((call) => [call.timeoutMs, call.signal?.aborted])).toEqual([
+      [undefined, false],
+      [undefined, false],
+    ]);
+    await cluster.clock.advance(1);
+    expect(await writing).toMatchObject({ code: "DEADLINE", outcome: "unknown", endpoint: a });
+    expect(await reading).toMatchObject({ code: "DEADLINE", endpoint: a });
+    expect(cluster.clock.timers).toEqual([]);
+    expect(getEventListeners(signal, "abort")).toHaveLength(0);
   });
 
   it("never ends a pause late", async () => {

@@ -9,6 +9,7 @@ import type { Balancer } from "./balancer.js";
 import { Call } from "./call.js";
 import type { CallHeaders, HeaderInput } from "./call-headers.js";
 import type { ResolvedOptions } from "./connect-options.js";
+import { Lifetime } from "./lifetime.js";
 import { RepeatableStream } from "./repeatable-stream.js";
 import { mayRepeat } from "./retry.js";
 import type { Subchannel } from "./subchannel.js";
@@ -66,15 +67,21 @@ export class Caller implements Transport {
       const target = this.#pick(call, previous) ?? (await this.#waitToSend(call, previous));
       const token = tokens?.current;
       const sent = headers.for(token, call.requireLeader, header);
+      const life = call.farLife();
+      let failure: unknown;
       target.begin();
       try {
-        return await target.transport.unary(method, signal, call.leftMs, sent, input, context);
+        const until = life?.signal ?? signal;
+        return await target.transport.unary(method, until, call.leftMs, sent, input, context);
       } catch (reason) {
-        await this.#afterFailure(call, reason, target, token);
-        previous = target;
+        failure = reason;
       } finally {
+        life?.end();
         target.end();
       }
+      // No longer a call at that endpoint: one that left the list may close.
+      await this.#afterFailure(call, failure, target, token);
+      previous = target;
     }
   }
 
@@ -93,12 +100,13 @@ export class Caller implements Transport {
     context?: ContextValues,
   ): Promise<StreamResponse<I, O>> {
     const { headers, tokens } = this.#setup;
+    const life = new Lifetime(signal);
     const call = this.#call(method, {
-      signal,
+      signal: life.signal,
       timeoutMs: lifetime(timeoutMs, Number.POSITIVE_INFINITY),
       context,
     });
-    const stream = new RepeatableStream(method, call, input, {
+    const stream = new RepeatableStream(method, call, life, input, {
       acquire: async (previous) => {
         const target = this.#pick(call, previous) ?? (await this.#waitToSend(call, previous));
         const token = tokens?.current;

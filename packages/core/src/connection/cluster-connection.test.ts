@@ -72,6 +72,10 @@ describe("ready", () => {
     await using connection = cluster.connect(a);
     expect(await caught(connection.ready({ timeout: 1 } as object))).toBeInstanceOf(TypeError);
     expect(await caught(connection.ready({ timeoutMs: -1 }))).toBeInstanceOf(RangeError);
+    // It sends nothing that these could concern.
+    for (const option of [{ requireLeader: true }, { idempotent: true }, { headers: {} }]) {
+      expect(await caught(connection.ready(option as object))).toBeInstanceOf(TypeError);
+    }
   });
 });
 

@@ -20,7 +20,10 @@ import type { Subchannel } from "./subchannel.js";
 import { SubchannelPool } from "./subchannel-pool.js";
 import { Tokens } from "./tokens.js";
 
-const readyOptions = optionTable("ready", callChecks);
+const readyOptions = optionTable("ready", {
+  signal: callChecks.signal,
+  timeoutMs: callChecks.timeoutMs,
+});
 const syncOptions = optionTable("sync", callChecks);
 const eventsOptions = optionTable("events", { signal: callChecks.signal });
 
@@ -73,7 +76,7 @@ export class ClusterConnection implements Connection {
     return this.#closing.signal;
   }
 
-  async ready(call?: CallOptions): Promise<void> {
+  async ready(call?: Pick<CallOptions, "signal" | "timeoutMs">): Promise<void> {
     checkOptions(readyOptions, call);
     // Nothing is asked of the cluster that an ordinary call would not wait for: a link, the log-in, the version check.
     await this.#callerOver(this.#balancer).ready(call?.signal, call?.timeoutMs);

@@ -10,6 +10,14 @@ function resolve(options: Readonly<Record<string, unknown>>): ReturnType<typeof 
 }
 
 describe("the options of connect", () => {
+  it("refuses TLS options that no endpoint would use", () => {
+    const tls = { insecureSkipVerify: false };
+    expect(() => resolveOptions({ endpoints: "http://a:1", tls })).toThrow(
+      new TypeError("tls: http://a:1 is plaintext and would not use it; say https:// or leave tls out"),
+    );
+    expect(resolveOptions({ endpoints: "a:1", tls }).endpoints[0]?.url).toBe("https://a:1");
+  });
+
   it("have defaults for everything but the endpoints", () => {
     const resolved = resolve({});
     expect(resolved).toMatchObject({
@@ -133,6 +141,7 @@ describe("the options of connect", () => {
     ["logger", "stderr", TypeError],
     ["signal", "now", TypeError],
     ["signal", {}, TypeError],
+    ["signal", new EventTarget(), TypeError],
     ["clock", { now: () => 0 }, TypeError],
     ["dial", {}, TypeError],
     ["transport", {}, TypeError],

@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { Interceptor, Transport } from "@connectrpc/connect";
 import { type Clock, systemClock } from "@etcdkit/transport";
-import { type Check, checkFlag, checkOneOf, checkOptions, optionTable } from "../options.js";
+import { type Check, checkFlag, checkOneOf, checkOptions, checkSignal, optionTable } from "../options.js";
 import { type Credentials, checkCredentials } from "./credentials.js";
 import { type Endpoint, parseEndpoints } from "./endpoint.js";
 import { defaultLogger, guardedLogger, type Logger } from "./logger.js";
@@ -34,7 +34,7 @@ export interface ConnectOptions {
    * string may name several, separated by commas. TLS and plaintext cannot be mixed.
    */
   readonly endpoints: string | readonly string[];
-  /** How TLS endpoints are verified; without it by the system's authorities. */
+  /** How TLS endpoints are verified; without it by Node's authorities. Refused together with `http://` endpoints. */
   readonly tls?: TlsSource | undefined;
   /** User name and password, or a token such as a JWT. */
   readonly credentials?: Credentials | undefined;
@@ -46,6 +46,11 @@ export interface ConnectOptions {
   readonly dialTimeoutMs?: number | undefined;
   /** When a silent link counts as dead; `false` never pings. */
   readonly keepAlive?: KeepAliveOptions | false | undefined;
+  /**
+   * How calls that may be repeated are repeated: reads, writes that provably were not applied, and writes that their
+   * caller calls `idempotent`. Whatever it says, no call goes on beyond its deadline. Default: up to 100 attempts, with
+   * pauses from 25 ms.
+   */
   readonly retry?: RetryOptions | undefined;
   /** `round-robin` (default) spreads calls over the members, `pick-first` stays with the first that is ready. */
   readonly balancing?: "round-robin" | "pick-first" | undefined;
@@ -178,7 +183,7 @@ const connectTable = optionTable("connect", {
     for (const one of value) callback(one, name);
   },
   logger: object("debug", "info", "warn", "error"),
-  signal: object("addEventListener"),
+  signal: checkSignal,
   clock: object("now", "setTimer"),
   dial: callback,
   transport: callback,
@@ -226,6 +231,10 @@ export function resolveOptions(options: ConnectOptions): ResolvedOptions {
     dial: options.dial,
     transport: options.transport,
   };
+  const plain = resolved.endpoints.find((endpoint) => !endpoint.tls);
+  if (resolved.tls !== undefined && plain !== undefined) {
+    throw new TypeError(`tls: ${plain.url} is plaintext and would not use it; say https:// or leave tls out`);
+  }
   guardCredentials(resolved, resolved.endpoints);
   // The default is no demand of the caller's: setting `maxReceiveBytes` alone is fine.
   if (options.maxSendBytes !== undefined && resolved.maxSendBytes > resolved.maxReceiveBytes) {

@@ -18,13 +18,18 @@ export interface Connection extends AsyncDisposable {
    * Waits until an endpoint is connected, the log-in has succeeded and, with `rejectOldCluster`, every member's version
    * has been checked. No call needs it: calls wait by themselves. It makes start-up problems show early.
    *
+   * A plain Connect transport (`ConnectOptions.transport`) does not tell whether it is connected and counts as always
+   * ready. Over such transports nothing is waited for but log-in and version check: without them it resolves at once.
+   *
+   * @param call - How long to wait, by default `callTimeoutMs`, and what ends the wait.
    * @throws `EtcdError` `DEADLINE` when no endpoint answered in time; `TLS` or `PROTOCOL` as soon as every endpoint has
    * failed for good; `AUTH_FAILED`; `OLD_CLUSTER`; `CLOSED`.
    */
-  ready(call?: CallOptions): Promise<void>;
+  ready(call?: Pick<CallOptions, "signal" | "timeoutMs">): Promise<void>;
   /**
    * A transport that is pinned to one member, for calls that speak about that member. The endpoint need not be one of
    * the connection's, but must be on its side of the line between TLS and plaintext. It logs in with the same token.
+   * The link is kept until the connection closes, also when the member leaves the endpoints.
    *
    * @throws `TypeError` for an endpoint that cannot be used.
    */

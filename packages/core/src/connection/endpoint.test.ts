@@ -126,8 +126,11 @@ describe("parseEndpoint", () => {
     ["[fe80::1%eth0]:2379", "not a host name"],
     ["[1.2.3.4]:2379", "not a host name"],
     ["[]:2379", "not a host name"],
-    ["http://host?x=1", "query or fragment"],
-    ["http://host/#x", "query or fragment"],
+    ["http://host?x=1", 'endpoint "http://host": a query or fragment'],
+    ["http://host/#x", 'endpoint "http://host/": a query or fragment'],
+    ["http://user@host:1?x=1", 'endpoint "host:1": a query or fragment'],
+    ["http://host?x=@", "endpoint: a query or fragment"],
+    ["http://user@host:1", 'endpoint "host:1": user name and password'],
     ["unix:", "names no socket"],
     ["unix:///", "names no socket"],
     ["unix:/run/", "names no socket"],
@@ -152,6 +155,9 @@ describe("parseEndpoint", () => {
     "http://root:hunter2@host:99999",
     "http://root:hunt@er2@host",
     "http://root:hunter2/x@host:0",
+    "http://root:hun#ter2@host",
+    "http://host?password=hunter2",
+    "http://host/#hunter2@",
   ])("never repeats a user name or password: %j", (text) => {
     const message = refusal(() => parseEndpoint(text, false));
     expect(message).not.toMatch(/hunt|root|er2/);

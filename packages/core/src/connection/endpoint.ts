@@ -39,9 +39,9 @@ export function parseEndpoint(text: string, tlsByDefault: boolean): Endpoint {
   const rest = text.slice(scheme[0].length);
   switch (scheme[1]) {
     case "http":
-      return hostEndpoint(text, withoutPath(rest), false);
+      return hostEndpoint(text, withoutPath(text, rest), false);
     case "https":
-      return hostEndpoint(text, withoutPath(rest), true);
+      return hostEndpoint(text, withoutPath(text, rest), true);
     default:
       throw new TypeError(`endpoint ${shown(text)}: unknown scheme ${scheme[1]}://; use ${schemes}`);
   }
@@ -69,15 +69,23 @@ export function parseEndpoints(list: string | readonly string[], tlsByDefault: b
   return endpoints;
 }
 
-function withoutPath(rest: string): string {
-  if (/[?#]/.test(rest)) throw new TypeError("endpoint: a query or fragment has no meaning in an endpoint");
+function withoutPath(text: string, rest: string): string {
+  const extra = rest.search(/[?#]/);
+  if (extra >= 0) {
+    // What stands behind it may be a token and is not repeated, nor what stands before it where a password goes on behind it.
+    const known = text.slice(0, text.length - rest.length + extra);
+    const name = rest.includes("@", extra) ? "" : ` ${shown(known)}`;
+    throw new TypeError(`endpoint${name}: a query or fragment has no meaning in an endpoint`);
+  }
   const slash = rest.indexOf("/");
   return slash < 0 ? rest : rest.slice(0, slash);
 }
 
 function hostEndpoint(text: string, authority: string, tls: boolean): Endpoint {
   if (authority.includes("@"))
-    throw new TypeError("endpoint: user name and password do not belong in an endpoint; use `credentials`");
+    throw new TypeError(
+      `endpoint ${shown(text)}: user name and password do not belong in an endpoint; use \`credentials\``,
+    );
   const parts = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::([^:]*))?$/.exec(authority);
   if (parts === null)
     throw new TypeError(`endpoint ${shown(text)}: not host:port; an IPv6 address stands in brackets`);

@@ -1,6 +1,6 @@
 import { createClient } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
-import { errno } from "../../test/failures.js";
+import { errno, unprocessed } from "../../test/failures.js";
 import { eventsUntilClosed, FakeCluster, put, range } from "../../test/fake-cluster.js";
 import { never, type SentCall } from "../../test/fake-member.js";
 import { KV, Maintenance } from "../gen/etcdserverpb/rpc_pb.js";
@@ -58,6 +58,23 @@ describe("setEndpoints", () => {
     expect(cluster.route.filter((url) => url === a)).toHaveLength(1);
     expect(cluster.member(a).closed).toBe(true);
     expect(cluster.member(b).dials).toBe(1);
+  });
+
+  it("does not wait for a call that is between two attempts", async () => {
+    const cluster = new FakeCluster();
+    cluster.answer = ({ url }) => {
+      if (url === a) throw unprocessed("refused");
+      return {};
+    };
+    await using connection = cluster.connect(a, { retry: { waitMs: 1_000, jitter: 0 } });
+    const writing = put(connection);
+    await cluster.clock.settle();
+    expect(cluster.route).toEqual([a]);
+    connection.setEndpoints(b);
+    expect(cluster.member(a).closed).toBe(true);
+    await cluster.clock.advance(1_000);
+    await writing;
+    expect(cluster.route).toEqual([a, b]);
   });
 
   it("dials new members though others are ready: they are to take their share", async () => {

@@ -137,6 +137,19 @@ describe("interceptors", () => {
     expect(log).toEqual(["1 > Snapshot", "1 < Snapshot", "1 > Status", "1 < Status"]);
   });
 
+  it("cannot make a stream of a call, nor a call of a stream", async () => {
+    const cluster = new FakeCluster();
+    const swap: Interceptor = (next) => (request) => next({ ...request, stream: !request.stream } as never);
+    await using connection = cluster.connect(a, { interceptors: [swap] });
+    const unary = createClient(KV, connection.transport).put({});
+    expect(await caught(unary)).toEqual(new TypeError("interceptor: passed a stream on for a unary call"));
+    const stream = createClient(Maintenance, connection.transport).snapshot({});
+    expect(await caught(Array.fromAsync(stream))).toEqual(
+      new TypeError("interceptor: passed a unary call on for a stream"),
+    );
+    expect(cluster.calls).toHaveLength(0);
+  });
+
   it("are not asked by ready()", async () => {
     const cluster = new FakeCluster();
     const log: string[] = [];

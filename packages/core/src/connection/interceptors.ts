@@ -16,12 +16,27 @@ import type {
 import { createContextValues } from "@connectrpc/connect";
 import { checkCallerHeaders, type HeaderInput } from "./call-headers.js";
 
+type Next = ReturnType<Interceptor>;
+
 /**
  * Puts Connect interceptors around a transport: the first of the list is outermost. Each sees a call once, however often
  * it is repeated underneath. Headers that an interceptor sets travel like those of the caller.
  */
 export function intercepted(transport: Transport, interceptors: readonly Interceptor[]): Transport {
   if (interceptors.length === 0) return transport;
+  const through = (request: Parameters<Next>[0], timeoutMs: number | undefined): ReturnType<Next> => {
+    const innermost: Next = async (passed) => {
+      const { header, signal, contextValues } = passed;
+      if (passed.stream !== request.stream) {
+        const [given, wanted] = passed.stream ? ["a stream", "unary call"] : ["a unary call", "stream"];
+        throw new TypeError(`interceptor: passed ${given} on for a ${wanted}`);
+      }
+      return passed.stream
+        ? transport.stream(passed.method, signal, timeoutMs, header, passed.message, contextValues)
+        : transport.unary(passed.method, signal, timeoutMs, header, passed.message, contextValues);
+    };
+    return interceptors.reduceRight((next, interceptor) => interceptor(next), innermost)(request);
+  };
   return {
     async unary<I extends DescMessage, O extends DescMessage>(
       method: DescMethodUnary<I, O>,
@@ -31,24 +46,9 @@ export function intercepted(transport: Transport, interceptors: readonly Interce
       input: MessageInitShape<I>,
       contextValues?: ContextValues,
     ): Promise<UnaryResponse<I, O>> {
-      const call = around(interceptors, (request) => {
-        if (request.stream) throw new TypeError("interceptor: passed a stream on for a unary call");
-        return transport.unary(
-          request.method,
-          request.signal,
-          timeoutMs,
-          request.header,
-          request.message,
-          request.contextValues,
-        );
-      });
-      const answer = await call({
-        ...common(method, signal, header, contextValues),
-        stream: false,
-        method,
-        message: message(method.input, input),
-      });
-      return answer as UnaryResponse<I, O>;
+      const request = common(method, signal, header, contextValues);
+      const sent = { ...request, stream: false as const, method, message: message(method.input, input) };
+      return (await through(sent, timeoutMs)) as UnaryResponse<I, O>;
     },
     async stream<I extends DescMessage, O extends DescMessage>(
       method: DescMethodStreaming<I, O>,
@@ -58,32 +58,11 @@ export function intercepted(transport: Transport, interceptors: readonly Interce
       input: AsyncIterable<MessageInitShape<I>>,
       contextValues?: ContextValues,
     ): Promise<StreamResponse<I, O>> {
-      const call = around(interceptors, (request) => {
-        if (!request.stream) throw new TypeError("interceptor: passed a unary request on for a stream");
-        return transport.stream(
-          request.method,
-          request.signal,
-          timeoutMs,
-          request.header,
-          request.message,
-          request.contextValues,
-        );
-      });
-      const answer = await call({
-        ...common(method, signal, header, contextValues),
-        stream: true,
-        method,
-        message: messages(method.input, input),
-      });
-      return answer as StreamResponse<I, O>;
+      const request = common(method, signal, header, contextValues);
+      const sent = { ...request, stream: true as const, method, message: messages(method.input, input) };
+      return (await through(sent, timeoutMs)) as StreamResponse<I, O>;
     },
   };
-}
-
-type Next = ReturnType<Interceptor>;
-
-function around(interceptors: readonly Interceptor[], innermost: Next): Next {
-  return interceptors.reduceRight((next, interceptor) => interceptor(next), innermost);
 }
 
 // A call without a signal gets one that never aborts: interceptors may rely on it.

@@ -1,12 +1,14 @@
 import { getEventListeners } from "node:events";
 import { Code, createClient } from "@connectrpc/connect";
+import { createHttp2Transport, type EndpointTransport } from "@etcdkit/transport";
 import { describe, expect, it } from "vitest";
 import { caught } from "../../test/caught.js";
 import { reset, status, unprocessed } from "../../test/failures.js";
 import { FakeCluster } from "../../test/fake-cluster.js";
 import { never } from "../../test/fake-member.js";
+import { begin, finish, startHttp2Server } from "../../test/http2-server.js";
 import { Maintenance, Watch } from "../gen/etcdserverpb/rpc_pb.js";
-import type { Connection } from "./connection.js";
+import { type Connection, connect } from "./connection.js";
 import type { Credentials } from "./credentials.js";
 
 const a = "http://localhost:1";
@@ -142,6 +144,41 @@ describe("a stream of requests", () => {
   });
 });
 
+describe("a stream of requests over the default transport", () => {
+  /** A connection whose first stream meets a link that has just ended: nothing of it is sent. */
+  function losingFirst(port: number): { readonly connection: Connection; readonly attempts: () => number } {
+    let attempts = 0;
+    const connection = connect({
+      endpoints: `http://127.0.0.1:${port}`,
+      transport: (endpoint) => {
+        const link = createHttp2Transport({ endpoint });
+        const ended = createHttp2Transport({ endpoint });
+        const stream = link.stream.bind(link);
+        const losing: EndpointTransport["stream"] = (...call) =>
+          attempts++ === 0 ? ended.stream(...call) : stream(...call);
+        return Object.assign(link, { stream: losing });
+      },
+    });
+    return { connection, attempts: () => attempts };
+  }
+
+  it("is opened again with all its requests when nothing of it left the process", async () => {
+    await using server = await startHttp2Server((stream) => {
+      // What came is sent back: requests and answers of a watch are different messages, but the empty one is both.
+      begin(stream);
+      stream.once("data", (data: Buffer) => {
+        stream.write(data);
+        finish(stream);
+      });
+    });
+    const { connection, attempts } = losingFirst(server.port);
+    await using _closing = connection;
+    expect(await Array.fromAsync(watch(connection))).toHaveLength(1);
+    expect(attempts()).toBe(2);
+    expect(server.requests).toHaveLength(1);
+  });
+});
+
 describe("leaving a stream", () => {
   it("by break ends the call", async () => {
     const cluster = new FakeCluster();
@@ -195,6 +232,51 @@ describe("leaving a stream", () => {
     expect(await waiting).toEqual({ done: true, value: undefined });
     expect(cluster.calls).toHaveLength(1);
     expect(cluster.calls[0]?.signal?.aborted).toBe(true);
+  });
+});
+
+describe("leaving a stream that is being opened again", () => {
+  /** A stream whose first attempt fails; `again` says what the second meets. */
+  async function reopening(prepare: (cluster: FakeCluster) => void) {
+    const cluster = new FakeCluster();
+    let attempts = 0;
+    cluster.answer = () => (attempts++ === 0 ? answers([], reset()) : never());
+    const connection = cluster.connect(a);
+    const requests = (async function* () {
+      yield {};
+    })();
+    const { snapshot: method } = Maintenance.method;
+    const { signal } = new AbortController();
+    const answer = await connection.transport.stream(method, signal, undefined, undefined, requests);
+    prepare(cluster);
+    const messages = answer.message[Symbol.asyncIterator]();
+    const waiting = messages.next();
+    await cluster.clock.advance(1_000);
+    return { cluster, connection, messages, waiting, signal };
+  }
+
+  it.each([
+    [
+      "while it waits for a link",
+      1,
+      (cluster: FakeCluster) => {
+        cluster.member(a).onDial = never;
+        cluster.member(a).drop();
+      },
+    ],
+    ["while the server has not answered", 2, () => undefined],
+  ])("ends it at once and leaves nothing: %s", async (_, attempts, prepare) => {
+    const { cluster, connection, messages, waiting, signal } = await reopening(prepare);
+    await using _closing = connection;
+    expect(cluster.calls).toHaveLength(attempts);
+    await messages.return?.();
+    expect(await waiting).toEqual({ done: true, value: undefined });
+    expect(cluster.clock.timers.filter(({ keepAlive }) => keepAlive)).toEqual([]);
+    expect(getEventListeners(signal, "abort")).toHaveLength(0);
+    for (const call of cluster.calls) expect(call.signal?.aborted).toBe(true);
+    connection.setEndpoints(b);
+    expect(cluster.member(a).closed).toBe(true);
+    expect(cluster.calls).toHaveLength(attempts);
   });
 });
 

@@ -5,6 +5,8 @@ import type { EtcdError } from "../errors/etcd-error.js";
 import { fromTransport } from "../errors/from-transport.js";
 import type { Call } from "./call.js";
 import type { Metadata } from "./call-headers.js";
+import { Lifetime } from "./lifetime.js";
+import { RequestSource } from "./request-source.js";
 import type { Subchannel } from "./subchannel.js";
 
 /** Where and as whom one attempt goes out. */
@@ -28,51 +30,64 @@ export interface StreamSender {
 
 interface Attempt<I extends DescMessage, O extends DescMessage> extends Ticket {
   readonly response: StreamResponse<I, O>;
-  /** Ends the attempt and frees what belongs to it. May be called twice. */
-  readonly end: () => void;
+  /** Ends the attempt and frees what belongs to it. */
+  readonly life: Lifetime;
 }
 
 /**
  * A streaming call. As long as nothing has arrived, a server-streaming call that fails is opened again by the same rules
- * as a unary call. Afterwards, and for streams of requests, a failure is the caller's to handle: only it knows where to
- * resume. Leaving the iteration by `break` ends the call.
+ * as a unary call; a stream of requests only where none of it was taken and sent. Afterwards a failure is the caller's to
+ * handle: only it knows where to resume. Leaving the iteration by `break` ends the call.
  */
 export class RepeatableStream<I extends DescMessage, O extends DescMessage> {
   readonly #method: DescMethodStreaming<I, O>;
   readonly #call: Call;
-  readonly #input: AsyncIterable<MessageInitShape<I>>;
+  readonly #life: Lifetime;
+  readonly #input: RequestSource<MessageInitShape<I>>;
   readonly #sender: StreamSender;
   /** The requests of a server-streaming call, kept to be sent again. */
   #requests: readonly MessageInitShape<I>[] | undefined;
   #received = false;
   /** The reader has left: what happens to the call now interests nobody. */
   #left = false;
-  #end: () => void = () => undefined;
 
+  /**
+   * @param life - Ends with the stream, whatever ends that; its signal is the call's. So whoever leaves ends every wait of
+   * the call, as an abort does.
+   */
   constructor(
     method: DescMethodStreaming<I, O>,
     call: Call,
+    life: Lifetime,
     input: AsyncIterable<MessageInitShape<I>>,
     sender: StreamSender,
   ) {
     this.#method = method;
     this.#call = call;
-    this.#input = input;
+    this.#life = life;
+    this.#input = new RequestSource(input);
     this.#sender = sender;
   }
 
   async open(context: ContextValues | undefined): Promise<StreamResponse<I, O>> {
-    if (this.#method.methodKind === "server_streaming") this.#requests = await Array.fromAsync(this.#input);
-    const attempt = await this.#attempt(context, undefined);
-    const messages = this.#messages(attempt, context);
-    // The `return` of a generator waits for a `next` under way, and before the first one it runs nothing of the body.
-    const leave = messages.return.bind(messages);
-    messages.return = (value) => {
-      this.#left = true;
-      this.#end();
-      return leave(value);
-    };
-    return { ...attempt.response, message: messages };
+    try {
+      if (this.#method.methodKind === "server_streaming") {
+        this.#requests = await Array.fromAsync(this.#input.view(this.#life.signal));
+      }
+      const attempt = await this.#attempt(context, undefined);
+      const messages = this.#messages(attempt, context);
+      // The `return` of a generator waits for a `next` under way, and before the first one it runs nothing of the body.
+      const leave = messages.return.bind(messages);
+      messages.return = (value) => {
+        this.#left = true;
+        this.#over();
+        return leave(value);
+      };
+      return { ...attempt.response, message: messages };
+    } catch (error) {
+      this.#over();
+      throw error;
+    }
   }
 
   async *#messages(
@@ -81,7 +96,7 @@ export class RepeatableStream<I extends DescMessage, O extends DescMessage> {
   ): AsyncGenerator<MessageShape<O>, void, undefined> {
     let attempt = first;
     try {
-      while (true) {
+      while (!this.#left) {
         try {
           for await (const message of attempt.response.message) {
             this.#received = true;
@@ -89,58 +104,60 @@ export class RepeatableStream<I extends DescMessage, O extends DescMessage> {
           }
           return;
         } catch (reason) {
-          attempt.end();
+          attempt.life.end();
           if (this.#left) return;
           await this.#failed(reason, attempt);
-          if (this.#left) return;
           attempt = await this.#attempt(context, attempt.target);
         }
       }
+    } catch (error) {
+      if (!this.#left) throw error;
     } finally {
-      attempt.end();
+      this.#over();
     }
+  }
+
+  /** Nothing of the call goes on, and nothing of it is left on the caller's signal. */
+  #over(): void {
+    this.#life.end();
+    this.#input.close();
   }
 
   async #attempt(
     context: ContextValues | undefined,
     previous: Subchannel | undefined,
   ): Promise<Attempt<I, O>> {
+    const call = this.#call;
     let avoid = previous;
     while (true) {
       const ticket = await this.#sender.acquire(avoid);
-      const { signal } = this.#call;
-      // A controller of its own: the reader's `break` must end the stream, and a signal that outlives many streams must
-      // not collect what they leave behind.
-      const controller = new AbortController();
-      ticket.target.begin();
-      let ended = false;
-      const end = (abortReason?: unknown): void => {
-        if (ended) return;
-        ended = true;
-        signal?.removeEventListener("abort", onAbort);
-        controller.abort(abortReason);
-        ticket.target.end();
-      };
-      const onAbort = (): void => end(signal?.reason);
-      signal?.addEventListener("abort", onAbort, { once: true });
-      this.#end = () => end();
+      call.throwIfOver();
+      const life = this.#attemptAt(ticket.target);
       try {
-        const input = this.#requests === undefined ? this.#input : iterate(this.#requests);
+        const input = this.#requests === undefined ? this.#input.view(life.signal) : iterate(this.#requests);
         const response = await ticket.target.transport.stream(
           this.#method,
-          controller.signal,
-          this.#call.leftMs,
+          life.signal,
+          call.leftMs,
           ticket.headers,
           input,
           context,
         );
-        return { ...ticket, response, end };
+        return { ...ticket, response, life };
       } catch (reason) {
-        end();
+        life.end();
         await this.#failed(reason, ticket);
         avoid = ticket.target;
       }
     }
+  }
+
+  /** An attempt counts at its endpoint until it ends, which it does with the stream or earlier. */
+  #attemptAt(target: Subchannel): Lifetime {
+    const life = this.#call.farLife() ?? new Lifetime(this.#life.signal);
+    target.begin();
+    life.signal.addEventListener("abort", () => target.end(), { once: true });
+    return life;
   }
 
   /** Returns when the stream may be opened again. */
@@ -151,7 +168,10 @@ export class RepeatableStream<I extends DescMessage, O extends DescMessage> {
       endpoint: target.endpoint.url,
       writes: call.writes,
     });
-    const repeatable = this.#requests !== undefined ? !this.#received : dispositionOf(reason) === "unsent";
+    const repeatable =
+      this.#requests !== undefined
+        ? !this.#received
+        : dispositionOf(reason) === "unsent" && this.#input.untouched;
     if (!repeatable) {
       call.failed(error);
       call.throwIfOver();

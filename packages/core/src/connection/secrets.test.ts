@@ -6,11 +6,10 @@ import { reset, status } from "../../test/failures.js";
 import { eventsUntilClosed, FakeCluster } from "../../test/fake-cluster.js";
 import { KV } from "../gen/etcdserverpb/rpc_pb.js";
 
-const [_a, _b, _c] = ["http://a:2379", "http://b:2379", "http://c:2379"];
+const canary = "hunter2-canary";
+const pem = (label: string): string => `-----BEGIN ${label}-----\n${canary}\n-----END ${label}-----\n`;
 
 describe("secrets", () => {
-  const canary = "hunter2-canary";
-
   it("show in no error, event, log line or print of a connection", async () => {
     const cluster = new FakeCluster();
     let n = 0;
@@ -22,7 +21,7 @@ describe("secrets", () => {
     const log = (...entry: unknown[]): number => lines.push(entry);
     const connection = cluster.connect("localhost:1", {
       credentials: { username: "root", password: canary },
-      tls: { ca: canary, cert: canary, key: canary },
+      tls: { ca: pem("CERTIFICATE"), cert: pem("CERTIFICATE"), key: pem("PRIVATE KEY") },
       logger: { debug: log, info: log, warn: log, error: log },
       retry: { maxAttempts: 5 },
     });

@@ -9,7 +9,7 @@ import { checkFlag, checkOptions, optionTable } from "../options.js";
  * unless `insecureSkipVerify` says otherwise; TLS 1.2 is the least.
  */
 export interface TlsOptions {
-  /** Authorities to trust, in PEM, instead of the system's. */
+  /** Authorities to trust, in PEM, instead of Node's own (which `NODE_EXTRA_CA_CERTS` and `--use-system-ca` add to). */
   readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined;
   /** Own certificate chain, in PEM. Needs `key` or `keyFile`. */
   readonly cert?: string | Uint8Array | undefined;
@@ -34,10 +34,10 @@ const pemParts = ["ca", "cert", "key"] as const;
 
 const table = optionTable("tls", {
   ca: (value, name) => {
-    for (const one of Array.isArray(value) ? value : [value]) checkPem(one, name);
+    for (const one of Array.isArray(value) ? value : [value]) checkPem(one, name as PemPart);
   },
-  cert: checkPem,
-  key: checkPem,
+  cert: (value) => checkPem(value, "cert"),
+  key: (value) => checkPem(value, "key"),
   caFile: checkName,
   certFile: checkName,
   keyFile: checkName,
@@ -61,9 +61,25 @@ export function checkTlsOptions(tls: TlsOptions): TlsOptions {
   return tls;
 }
 
-function checkPem(value: unknown, name: string): void {
-  if (typeof value === "string" || value instanceof Uint8Array) return;
-  throw new TypeError(`tls.${name}: expected PEM text as string or Uint8Array`);
+type PemPart = (typeof pemParts)[number];
+
+// What the text of each part begins with (RFC 7468). OpenSSL passes over a text without, and verifies by nothing.
+const label: Readonly<Record<PemPart, RegExp>> = {
+  ca: /-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----/,
+  cert: /-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----/,
+  key: /-----BEGIN ([A-Z]+ )*PRIVATE KEY-----/,
+};
+
+function isPem(contents: string | Uint8Array, part: PemPart): boolean {
+  return label[part].test(typeof contents === "string" ? contents : Buffer.from(contents).toString("latin1"));
+}
+
+function checkPem(value: unknown, part: PemPart): void {
+  if (!(typeof value === "string" || value instanceof Uint8Array)) {
+    throw new TypeError(`tls.${part}: expected PEM text as string or Uint8Array`);
+  }
+  if (!isPem(value, part))
+    throw new TypeError(`tls.${part}: expected PEM text; for a path use tls.${part}File`);
 }
 
 function checkName(value: unknown, name: string): void {
@@ -85,9 +101,9 @@ export interface LoadedTls extends Pick<SecureContextOptions, "ca" | "cert" | "k
 export async function loadTls(source: TlsSource | undefined): Promise<LoadedTls> {
   const tls = typeof source === "function" ? await fromProvider(source) : (source ?? {});
   const [ca, cert, key] = await Promise.all([
-    pem(tls.ca, tls.caFile, "caFile"),
-    pem(tls.cert, tls.certFile, "certFile"),
-    pem(tls.key, tls.keyFile, "keyFile"),
+    pem(tls.ca, tls.caFile, "ca"),
+    pem(tls.cert, tls.certFile, "cert"),
+    pem(tls.key, tls.keyFile, "key"),
   ]);
   return {
     ...(ca === undefined ? {} : { ca }),
@@ -121,16 +137,23 @@ async function fromProvider(provider: () => Promise<TlsOptions>): Promise<TlsOpt
 async function pem(
   contents: TlsOptions["ca"],
   file: string | undefined,
-  option: string,
+  part: PemPart,
 ): Promise<string | Buffer | (string | Buffer)[] | undefined> {
   if (file !== undefined) {
-    try {
-      return await readFile(file);
-    } catch (cause) {
-      throw new EtcdError("TLS", `tls.${option}: cannot read ${JSON.stringify(file)}`, { cause });
-    }
+    const read = await readPemFile(file, part);
+    if (isPem(read, part)) return read;
+    const what = part === "key" ? "private key" : "certificate";
+    throw new EtcdError("TLS", `tls.${part}File: ${JSON.stringify(file)} holds no ${what} in PEM`);
   }
   if (contents === undefined || typeof contents === "string") return contents;
   if (contents instanceof Uint8Array) return Buffer.from(contents);
   return contents.map((one) => (typeof one === "string" ? one : Buffer.from(one)));
+}
+
+async function readPemFile(file: string, part: PemPart): Promise<Buffer> {
+  try {
+    return await readFile(file);
+  } catch (cause) {
+    throw new EtcdError("TLS", `tls.${part}File: cannot read ${JSON.stringify(file)}`, { cause });
+  }
 }

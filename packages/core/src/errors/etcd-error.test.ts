@@ -72,6 +72,15 @@ describe("outcomeOf", () => {
     expect(outcomeOf(other)).toBe("unknown");
   });
 
+  it("is told of a reason that is an EtcdError without an outcome of its own", () => {
+    const reason = new EtcdError("CLOSED", "another connection is closed");
+    noteOutcome(reason, "unknown");
+    expect(outcomeOf(reason)).toBe("unknown");
+    const owner = new EtcdError("DEADLINE", "no", { outcome: "not-applied" });
+    noteOutcome(owner, "unknown");
+    expect(outcomeOf(owner)).toBe("not-applied");
+  });
+
   it("cannot be told of a reason that is not an object", () => {
     for (const reason of ["stop", 7, undefined, null, Symbol("stop")]) {
       noteOutcome(reason, "unknown");

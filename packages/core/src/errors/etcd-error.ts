@@ -89,7 +89,11 @@ export function isEtcdError<C extends EtcdErrorCode = EtcdErrorCode>(
 /**
  * What is known of the write that a call rejected: of an {@link EtcdError} its `outcome`; of an abort reason what was
  * known when the abort ended the write. `undefined` for reads, and for values that no write rejected with.
+ *
+ * An outcome is remembered with the reason itself, so a reason that ended several calls has one for all of them:
+ * `"unknown"` as soon as one of them was a write that may have been applied. Give each write that you may want to judge a
+ * reason of its own. A reason that is no object, such as a string, carries none.
  */
 export function outcomeOf(error: unknown): Outcome | undefined {
-  return isEtcdError(error) ? error.outcome : notedOutcome(error);
+  return (isEtcdError(error) ? error.outcome : undefined) ?? notedOutcome(error);
 }

@@ -100,7 +100,10 @@ export interface ScanOptions extends GetOpOptions, CallOptions {
 const checkSortBy = checkOneOf(["key", "version", "created", "modified", "value"]);
 const checkSortOrder = checkOneOf(["ascending", "descending"]);
 const checkExtreme = checkOneOf(["key", "created", "modified"]);
-const sortTable = optionTable("sort", { by: checkSortBy, order: checkSortOrder });
+const sortTable = optionTable("sort", {
+  by: (value) => checkSortBy(value, "sort.by"),
+  order: (value) => checkSortOrder(value, "sort.order"),
+});
 
 function checkSort(value: unknown, name: string): void {
   if (typeof value !== "object" || value === null) throw new TypeError(`${name} must be an object`);

@@ -81,12 +81,12 @@ describe("op.range", () => {
     [
       "an unknown sort target",
       { sort: { by: "age" } },
-      new TypeError('by must be one of "key", "version", "created", "modified", "value"'),
+      new TypeError('sort.by must be one of "key", "version", "created", "modified", "value"'),
     ],
     [
       "an unknown sort order",
       { sort: { by: "key", order: "up" } },
-      new TypeError('order must be one of "ascending", "descending"'),
+      new TypeError('sort.order must be one of "ascending", "descending"'),
     ],
     ["a sort without target", { sort: { order: "ascending" } }, new TypeError("sort must have a by")],
     ["a sort that is a word", { sort: "key" }, new TypeError("sort must be an object")],

@@ -25,7 +25,7 @@ export function transportTo(endpoint: Endpoint, options: LinkOptions): EndpointT
   } = options;
   if (make !== undefined) {
     const transport = make(endpoint);
-    return isEndpointTransport(transport) ? transport : adoptTransport(transport, maxSendBytes);
+    return isEndpointTransport(transport) ? transport : adoptTransport(transport, options);
   }
   return createHttp2Transport({
     endpoint,

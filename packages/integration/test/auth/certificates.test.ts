@@ -1,12 +1,12 @@
 import { createKv } from "@etcdkit/kv";
 import type { EtcdCluster } from "@etcdkit/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { describeOldestAndNewestEtcd } from "../support/each-etcd.js";
+import { describeEachEtcd } from "../support/each-etcd.js";
 import { addUser, authOf, credentialsOf } from "./users.js";
 import { secretValue, Witness } from "./witness.js";
 
 // etcd takes the common name of a client's certificate for a user name, unless the client logs in.
-describeOldestAndNewestEtcd("a client certificate", (etcd) => {
+describeEachEtcd("a client certificate", (etcd) => {
   const witness = new Witness();
   afterAll(() => witness.expectSecretsKept());
   const shared = etcd.shared({ tls: "mutual", auth: "simple" });

@@ -1,14 +1,14 @@
 import { createKv } from "@etcdkit/kv";
 import type { EtcdOptions } from "@etcdkit/testing";
 import { afterAll, describe, expect, it } from "vitest";
-import { describeOldestAndNewestEtcd } from "../support/each-etcd.js";
+import { describeEachEtcd } from "../support/each-etcd.js";
 import { addUser, authOf, authRevision, credentialsOf } from "./users.js";
 import { secretValue, Witness } from "./witness.js";
 
 const kinds = ["simple", "jwt"] as const;
 
 // The cases change users and switch authentication off, so that each has a cluster of its own.
-describeOldestAndNewestEtcd("when users change", (etcd) => {
+describeEachEtcd("when users change", (etcd) => {
   const witness = new Witness();
   afterAll(() => witness.expectSecretsKept());
 

@@ -3,13 +3,13 @@ import { Auth } from "@etcdkit/core/protocol";
 import { createKv } from "@etcdkit/kv";
 import { openGrpcTransport } from "@etcdkit/testing";
 import { afterAll, expect, it } from "vitest";
-import { describeOldestAndNewestEtcd } from "../support/each-etcd.js";
+import { describeEachEtcd } from "../support/each-etcd.js";
 import { authRevision } from "./users.js";
 import { secretValue, Witness } from "./witness.js";
 
 const ttlSeconds = 2;
 
-describeOldestAndNewestEtcd("JSON Web Tokens", (etcd) => {
+describeEachEtcd("JSON Web Tokens", (etcd) => {
   const witness = new Witness();
   afterAll(() => witness.expectSecretsKept());
   const shared = etcd.shared({ auth: "jwt", tokenTtlSeconds: ttlSeconds });

@@ -1,13 +1,13 @@
 import { op } from "@etcdkit/core";
 import { createKv } from "@etcdkit/kv";
 import { afterAll, describe, expect, it } from "vitest";
-import { describeOldestAndNewestEtcd } from "../support/each-etcd.js";
+import { describeEachEtcd } from "../support/each-etcd.js";
 import { uniqueKey } from "../support/unique-key.js";
 import { authOf, credentialsOf, enableAuth } from "./users.js";
 import { secretValue, Witness } from "./witness.js";
 
 // Authentication is the same in every version since 3.4, up to defects: the oldest and the newest server tell.
-describeOldestAndNewestEtcd("logging in", (etcd) => {
+describeEachEtcd("logging in", (etcd) => {
   const witness = new Witness();
   afterAll(() => witness.expectSecretsKept());
   const shared = etcd.shared({ auth: "simple" });

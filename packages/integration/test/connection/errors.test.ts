@@ -1,10 +1,27 @@
+import { connect as connectTcp } from "node:net";
 import { createKv } from "@etcdkit/kv";
+import { type Bridge, openBridge } from "@etcdkit/testing";
 import { describe, expect, it } from "vitest";
 import { connectTo } from "../support/connect-to.js";
 import { describeEachEtcd } from "../support/each-etcd.js";
 import { linkIsDown } from "../support/link-is-down.js";
 import { rejection } from "../support/rejection.js";
 import { uniqueKey } from "../support/unique-key.js";
+
+/** Far below the deadline of a call, and far above what a busy machine takes for nothing. */
+const atOnceMs = 2_000;
+
+/** Nobody has dialled or sent anything since. What did would come before one who dials only now, and sends one byte. */
+async function expectUntouched(bridge: Bridge, carried: number): Promise<void> {
+  const late = connectTcp(bridge.port, "127.0.0.1", () => late.write("x"));
+  try {
+    await bridge.carried(carried + 1, "toServer");
+    expect(bridge.forwarded("toServer")).toBe(carried + 1);
+    expect(bridge.connections()).toBe(1);
+  } finally {
+    late.destroy();
+  }
+}
 
 describeEachEtcd("a call that fails", (etcd) => {
   const shared = etcd.shared();
@@ -59,27 +76,33 @@ describeEachEtcd("a call that fails", (etcd) => {
   });
 
   // kv_test.go:TestKVGetErrConnClosed
-  it("is CLOSED at once on a connection that was closed", async () => {
-    const connection = shared.connect();
+  it("is CLOSED at once on a connection that was closed, and nothing is sent", async () => {
+    await using bridge = await openBridge(shared.endpoints[0] ?? "");
+    const connection = shared.connect({ endpoints: bridge.endpoint });
     const kv = createKv(connection);
     await kv.get("any");
     await connection.close();
+    await expect.poll(() => bridge.connections()).toBe(0);
+    const carried = bridge.forwarded("toServer");
     const { error, afterMs } = await rejection(() => kv.get("any"));
     expect(error.code).toBe("CLOSED");
-    expect(afterMs).toBeLessThan(100);
+    expect(afterMs).toBeLessThan(atOnceMs);
     expect((await rejection(() => kv.put("any", "value"))).error).toMatchObject({
       code: "CLOSED",
       outcome: "not-applied",
     });
+    await expectUntouched(bridge, carried);
   });
 
   // kv_test.go:TestKVNewAfterClose
-  it("is CLOSED for services that are made of a closed connection", async () => {
-    const connection = shared.connect();
+  it("is CLOSED for services that are made of a closed connection, and nobody is dialled", async () => {
+    await using bridge = await openBridge(shared.endpoints[0] ?? "");
+    const connection = shared.connect({ endpoints: bridge.endpoint });
     await connection.close();
     const { error, afterMs } = await rejection(() => createKv(connection).get("any"));
     expect(error.code).toBe("CLOSED");
-    expect(afterMs).toBeLessThan(100);
+    expect(afterMs).toBeLessThan(atOnceMs);
+    await expectUntouched(bridge, 0);
   });
 
   // kv_test.go:TestKVGetCancel

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import { createServer, type TlsOptions as ServerTls } from "node:tls";
+import { connect as connectTls, createServer, type TlsOptions as ServerTls } from "node:tls";
 import { connect, type TlsOptions } from "@etcdkit/core";
 import { createKv } from "@etcdkit/kv";
 import { createCertificateAuthority } from "@etcdkit/testing";
@@ -45,8 +45,8 @@ describeNewestEtcd("a cluster that asks for client certificates", (etcd) => {
     },
     // v3_grpc_test.go:TestTLSGRPCRejectInsecureClient
     { name: "without a certificate", wrong: ({ ca }) => ({ ca }) },
-    // dial_test.go:TestDialTLSNoConfig: the system's authorities do not know the cluster's
-    { name: "that trusts the system's authorities", wrong: () => ({}) },
+    // dial_test.go:TestDialTLSNoConfig: Node's authorities do not know the cluster's
+    { name: "that trusts Node's authorities", wrong: () => ({}) },
     {
       name: "that trusts another authority",
       wrong: ({ foreignCa, cert, key }) => ({ ca: foreignCa, cert, key }),
@@ -97,12 +97,31 @@ describeNewestEtcd("a cluster without TLS", (etcd) => {
 
 // v3_tls_test.go:TestTLSClientCipherSuitesValid
 describeNewestEtcd("a cluster with one cipher suite of TLS 1.2", (etcd) => {
+  const suite = ["--cipher-suites", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"];
+  const limited = etcd.has("tls-max-version");
   const shared = etcd.shared({
     tls: "server",
-    args: ["--tls-max-version", "TLS1.2", "--cipher-suites", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"],
+    args: limited ? ["--tls-max-version", "TLS1.2", ...suite] : suite,
   });
 
-  it("serves a client, which has that one too", async () => {
+  /** What the server agrees on with a client that lets it choose. */
+  async function agreement(): Promise<readonly (string | null | undefined)[]> {
+    const { hostname, port } = new URL(shared.endpoints[0] ?? "");
+    const socket = connectTls({ host: hostname, port: Number(port), ca: shared.cluster.tls?.ca });
+    try {
+      await once(socket, "secureConnect");
+      return [socket.getProtocol(), socket.getCipher().name];
+    } finally {
+      socket.destroy();
+    }
+  }
+
+  it(`serves a client, ${limited ? "which has that one too" : "over TLS 1.3, since it cannot be told not to"}`, async () => {
+    expect(await agreement()).toEqual(
+      limited
+        ? ["TLSv1.2", "ECDHE-ECDSA-AES128-GCM-SHA256"]
+        : ["TLSv1.3", expect.stringMatching(/^TLS_AES_/)],
+    );
     await using connection = shared.connect();
     await createKv(connection).get("any");
   });

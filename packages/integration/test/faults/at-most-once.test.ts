@@ -6,7 +6,7 @@ import { describeOldestAndNewestEtcd, type SharedCluster } from "../support/each
 import { uniqueKey } from "../support/unique-key.js";
 import { type AmbiguousCut, ambiguousCuts, type WriteSize } from "./ambiguous-cuts.js";
 import { Tally, type Verdict } from "./tally.js";
-import { type CountedWrite, countedWrites, deletesOf } from "./writes.js";
+import { type CountedWrite, countedWrites, deletesOf, settled } from "./writes.js";
 
 const cutsPerWrite = 200;
 
@@ -71,12 +71,7 @@ async function count(kv: Kv, struck: readonly Struck[]): Promise<Tally> {
   return tally;
 }
 
-/** Waits until writes that were given up are in the log or gone: each of these later ones is a round of the log. */
-async function settled(kv: Kv): Promise<void> {
-  for (let i = 0; i < 20; i++) await kv.put(uniqueKey("settled"), "");
-}
-
-// Two versions, since the client decides alone: what a server does to a connection that breaks has not changed.
+// The oldest and the newest version only: 600 cuts take their time, and the client decides alone what it repeats.
 describeOldestAndNewestEtcd("a write whose link breaks", (etcd) => {
   const shared = etcd.shared();
 

@@ -1,5 +1,6 @@
 import { type CallOptions, type Kv, outcomeOf } from "@etcdkit/core";
 import { Tally, type Verdict } from "./tally.js";
+import { settled } from "./writes.js";
 
 /** What readers and writers saw while something broke. */
 export interface LoadReport {
@@ -17,7 +18,10 @@ export interface LoadReport {
 export interface Load {
   /** Resolves when so many more reads and writes have come back. */
   more(count: number): Promise<void>;
-  /** Lets everybody finish and compares what writers were told with what a look at every key shows. */
+  /**
+   * Lets everybody finish, and the servers with what was given up on its way through them; then compares what writers were
+   * told with what a look at every key shows.
+   */
   finish(): Promise<LoadReport>;
 }
 
@@ -86,6 +90,7 @@ export function startLoad(kv: Kv, prefix: string, call: CallOptions = {}): Load 
     async finish() {
       stopped = true;
       await Promise.all(all);
+      await settled(kv);
       const versions = new Map<string, number>();
       for await (const page of kv.scan({ prefix })) {
         for (const { key, version } of page) versions.set(Buffer.from(key).toString(), Number(version));

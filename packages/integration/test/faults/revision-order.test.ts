@@ -1,18 +1,16 @@
 import { createKv } from "@etcdkit/kv";
-import { compareVersions, type EtcdMember } from "@etcdkit/testing";
+import type { EtcdMember } from "@etcdkit/testing";
 import { expect, it } from "vitest";
-import { describeEtcds, installed, type SharedCluster } from "../support/each-etcd.js";
-import { allServe, rolesOf } from "../support/leader.js";
+import { describeEachEtcd, type SharedCluster } from "../support/each-etcd.js";
+import { allServe, becomesLeaderless, rolesOf } from "../support/leader.js";
 import { uniqueKey } from "../support/unique-key.js";
+import { versionDifferences } from "../support/version-differences.js";
 import { startLoad } from "./load.js";
 
-// Older servers may answer a linearizable read from the past after a change of leader: fixed in 3.5.28.
-const sound = installed.filter(({ version }) => compareVersions(version, "3.5.28") >= 0);
-// The newest and the oldest of these: the rule is the same between.
-const tested = [...new Set([sound.at(0), sound.at(-1)])].flatMap((binary) => binary ?? []);
-
-describeEtcds("what one client reads", tested, (etcd) => {
+describeEachEtcd("what one client reads", (etcd) => {
   const shared = etcd.shared({ members: 3, partitionable: true });
+  // What an old server answers from the past is printed as its own doing. What becomes of writes holds for all.
+  const rule = etcd.has("sound-reads") ? "never goes back" : "may go back, and its writes are sound,";
 
   async function neverGoesBack(fault: (member: EtcdMember) => Promise<void>, who: Choose): Promise<void> {
     await using connection = shared.connect();
@@ -26,26 +24,43 @@ describeEtcds("what one client reads", tested, (etcd) => {
     await load.more(50);
     const { reads, revisionsWentBack, writes } = await load.finish();
     expect(reads).toBeGreaterThan(200);
-    expect(revisionsWentBack).toBe(0);
     expect(writes.faults).toEqual([]);
+    if (etcd.has("sound-reads")) {
+      expect(revisionsWentBack).toBe(0);
+    } else {
+      const { reason } = versionDifferences["sound-reads"];
+      console.log(`etcd ${etcd.version}: ${revisionsWentBack} of ${reads} reads went back. ${reason}`);
+    }
+  }
+
+  const restart = (member: EtcdMember): Promise<void> => member.restart();
+
+  /** Cuts a member off until it knows that it has no leader and the others agree on one, and heals the network. */
+  async function isolate(member: EtcdMember): Promise<void> {
+    const { cluster } = shared;
+    cluster.partition([member]);
+    try {
+      await becomesLeaderless(cluster, member);
+      await rolesOf(
+        cluster,
+        cluster.members.filter((other) => other !== member),
+      );
+    } finally {
+      cluster.heal();
+    }
   }
 
   // revision_test.go:TestRevisionMonotonicWithLeaderRestarts
-  it("never goes back while leaders restart", () => neverGoesBack((member) => member.restart(), theLeader));
+  it(`${rule} while leaders restart`, () => neverGoesBack(restart, theLeader));
 
   // revision_test.go:TestRevisionMonotonicWithRestarts
-  it("never goes back while members restart", () => neverGoesBack((member) => member.restart(), eachInTurn));
+  it(`${rule} while members restart`, () => neverGoesBack(restart, eachInTurn));
 
   // revision_test.go:TestRevisionMonotonicWithLeaderPartitions
-  it("never goes back while leaders are cut off", () =>
-    neverGoesBack(async (member) => {
-      shared.cluster.partition([member]);
-      await rolesOf(
-        shared.cluster,
-        shared.cluster.members.filter((other) => other !== member),
-      );
-      shared.cluster.heal();
-    }, theLeader));
+  it(`${rule} while leaders are cut off`, () => neverGoesBack(isolate, theLeader));
+
+  // revision_test.go:TestRevisionMonotonicWithPartitions
+  it(`${rule} while members are cut off`, () => neverGoesBack(isolate, eachInTurn));
 });
 
 type Choose = (shared: SharedCluster, round: number) => Promise<EtcdMember>;

@@ -1,5 +1,6 @@
 import { type CallOptions, type Kv, op } from "@etcdkit/core";
 import type { EtcdCluster } from "@etcdkit/testing";
+import { uniqueKey } from "../support/unique-key.js";
 
 /** A write whose applications can be counted afterwards. */
 export interface CountedWrite {
@@ -33,6 +34,11 @@ export const countedWrites: readonly CountedWrite[] = [
     applied: versionOf,
   },
 ];
+
+/** Waits until writes that were given up are in the log or gone: each of these later ones is a round of the log. */
+export async function settled(kv: Kv): Promise<void> {
+  for (let i = 0; i < 20; i++) await kv.put(uniqueKey("settled"), "");
+}
 
 /** How many deletes a server of one member has carried out since it started, those included that found nothing. */
 export async function deletesOf({ endpoints }: EtcdCluster): Promise<number> {

@@ -167,7 +167,8 @@ export const selection: readonly (readonly [title: string, body: (ground: ModeGr
       await kv.put(key, "before");
       const controller = new AbortController();
       const reason = new Error("changed my mind");
-      const member = await silence(cluster, connection);
+      const member = onlyMember(cluster);
+      await member.pause();
       try {
         const put = kv.put(key, "after", { signal: controller.signal });
         setImmediate(() => controller.abort(reason));
@@ -186,7 +187,8 @@ export const selection: readonly (readonly [title: string, body: (ground: ModeGr
       const kv = createKv(connection);
       const key = uniqueKey();
       await kv.put(key, "before");
-      const member = await silence(cluster, connection);
+      const member = onlyMember(cluster);
+      await member.pause();
       try {
         const started = performance.now();
         await expect(kv.get(key, { timeoutMs: 500 })).rejects.toMatchObject({ code: "DEADLINE" });
@@ -250,7 +252,8 @@ export const selection: readonly (readonly [title: string, body: (ground: ModeGr
       const kv = createKv(connection);
       const key = uniqueKey();
       await kv.put(key, "bar");
-      const member = await silence(cluster, connection);
+      const member = onlyMember(cluster);
+      await member.pause();
       try {
         const pending = kv.get(key).catch((error: unknown) => error);
         await connection.close();
@@ -265,30 +268,6 @@ export const selection: readonly (readonly [title: string, body: (ground: ModeGr
     },
   ],
 ];
-
-/** Freezes the member, and returns when it answers no more: a signal reaches the threads of a process by and by. */
-async function silence(
-  cluster: EtcdCluster,
-  connection: Connection,
-): Promise<EtcdCluster["members"][number]> {
-  const member = onlyMember(cluster);
-  const probe = () => createKv(connection).range("probe", { timeoutMs: 100 });
-  member.pause();
-  try {
-    await expect
-      .poll(() =>
-        probe().then(
-          () => "answers",
-          () => "silent",
-        ),
-      )
-      .toBe("silent");
-    return member;
-  } catch (error) {
-    member.resume();
-    throw error;
-  }
-}
 
 function onlyMember(cluster: EtcdCluster): EtcdCluster["members"][number] {
   const [member] = cluster.members;

@@ -1,10 +1,11 @@
 import { constants } from "node:http2";
+import { setImmediate as turn } from "node:timers/promises";
 import type { DescMessage } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { type CallOptions, type Connection, connect, type Kv, op } from "@etcdkit/core";
 import { KV } from "@etcdkit/core/protocol";
 import { createKv } from "@etcdkit/kv";
-import { type Method, type ScriptedServer, startScriptedServer } from "@etcdkit/testing";
+import { type Method, type ScriptedCall, type ScriptedServer, startScriptedServer } from "@etcdkit/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { rejection } from "../support/rejection.js";
 
@@ -18,6 +19,20 @@ const writes: readonly {
   { name: "delete", method: KV.method.deleteRange, run: (kv, call) => kv.delete("k", call) },
   { name: "txn", method: KV.method.txn, run: (kv, call) => kv.txn({ success: [op.put("k", "v")] }, call) },
   { name: "compact", method: KV.method.compact, run: (kv, call) => kv.compact(1n, call) },
+];
+
+type AnyCall = ScriptedCall<DescMessage, DescMessage>;
+
+/** Parts of an answer. A server that sends one has looked at the request. */
+const beginnings: readonly { readonly name: string; send(call: AnyCall): void }[] = [
+  { name: "headers", send: (call) => call.respond() },
+  { name: "headers and a message", send: (call) => call.send({}) },
+];
+
+/** What would prove that the request was not looked at, had nothing come before it. */
+const refusals: readonly { readonly name: string; send(call: AnyCall): void }[] = [
+  { name: "REFUSED_STREAM", send: (call) => call.reset(constants.NGHTTP2_REFUSED_STREAM) },
+  { name: "GOAWAY with a lower number", send: (call) => call.goAway({ lastStreamId: 1 }) },
 ];
 
 describe.each(writes)("a $name", ({ method, run }) => {
@@ -46,6 +61,21 @@ describe.each(writes)("a $name", ({ method, run }) => {
     server.once(method, (call) => call.goAway({ lastStreamId: 1 }));
     await run(kv);
     expect(server.callsOf(method).map(({ connection: link }) => link)).toEqual([1, 2]);
+  });
+
+  describe.each(beginnings)("whose answer began, with $name,", (beginning) => {
+    it.each(refusals)("is sent once, outcome unknown, when then comes $name", async (refusal) => {
+      await kv.get("k"); // stream 1
+      server.on(method, async (call) => {
+        beginning.send(call);
+        // What a stream is told to send goes out over the next turns of the event loop, and a reset before it.
+        for (let i = 0; i < 4; i++) await turn();
+        refusal.send(call);
+        return undefined;
+      });
+      expect((await rejection(() => run(kv))).error.outcome).toBe("unknown");
+      expect(server.callsOf(method)).toHaveLength(1);
+    });
   });
 
   it.each([

@@ -17,21 +17,39 @@ export interface ChildEnd {
  * by itself.
  *
  * @param program - Relative to the caller: `new URL("./programs/idle.mjs", import.meta.url)`.
+ * @param reached - Called when the program sends a message, as it does when it has come to something that it cannot see the
+ * far end of. It gets an answer when this resolves.
+ * @throws what `reached` throws, and the program is killed then.
  */
-export async function runProgram(program: URL, args: readonly string[]): Promise<ChildEnd> {
+export async function runProgram(
+  program: URL,
+  args: readonly string[],
+  reached?: (state: string) => Promise<void>,
+): Promise<ChildEnd> {
   const child = spawn(process.execPath, [fileURLToPath(program), ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", "pipe", ...(reached === undefined ? [] : ["ipc" as const])],
     timeout: 30_000,
   });
   let [output, errors] = ["", ""];
+  const failures: unknown[] = [];
+  child.on("message", (state) => {
+    reached?.(String(state)).then(
+      () => child.send("go on"),
+      (error: unknown) => {
+        failures.push(error);
+        child.kill();
+      },
+    );
+  });
   let lastWordMs = performance.now();
-  child.stdout.on("data", (text: Buffer) => {
+  child.stdout?.on("data", (text: Buffer) => {
     output += text;
     lastWordMs = performance.now();
   });
-  child.stderr.on("data", (text: Buffer) => {
+  child.stderr?.on("data", (text: Buffer) => {
     errors += text;
   });
   const [exitCode] = await once(child, "close");
+  if (failures.length > 0) throw failures[0];
   return { exitCode: exitCode ?? undefined, output, errors, lingeredMs: performance.now() - lastWordMs };
 }

@@ -5,6 +5,7 @@ import type { LaneRules } from "./lane.js";
 import { type Direction, type Link, openLink } from "./link.js";
 import { type BridgeTarget, schemeOf, targetAddress } from "./target.js";
 
+/** What {@link openBridge} takes: how clients reach the bridge. */
 export interface BridgeOptions {
   /** The address to listen on. Default `127.0.0.1`. */
   readonly host?: string | undefined;

@@ -21,8 +21,11 @@ export type Method<I extends DescMessage, O extends DescMessage> = DescMethod & 
   readonly output: O;
 };
 
+/** What {@link ScriptedCall.goAway} says in its frame (RFC 9113, 6.8). */
 export interface GoAwayOptions {
+  /** Why, as an HTTP/2 error code. Default 0, NO_ERROR. */
   readonly http2Code?: number | undefined;
+  /** The last stream that is said to have been looked at. Default: the highest so far, so that none was refused. */
   readonly lastStreamId?: number | undefined;
 }
 
@@ -49,12 +52,7 @@ export interface ScriptedCall<I extends DescMessage = DescMessage, O extends Des
   fail(code: Code, message?: string): void;
   /** Resets the stream, with an HTTP/2 error code such as 7, REFUSED_STREAM. Default 2, INTERNAL_ERROR. */
   reset(http2Code?: number): void;
-  /**
-   * Sends GOAWAY on the call's connection and leaves the connection as it is.
-   *
-   * @param options - `lastStreamId`: the last stream that is said to have been looked at, by default the highest so
-   * far. `http2Code`: by default 0, NO_ERROR.
-   */
+  /** Sends GOAWAY on the call's connection and leaves the connection as it is. */
   goAway(options?: GoAwayOptions): void;
   /** Answers as a web server that knows no gRPC. */
   answerHttp(status: number, body?: string, headers?: OutgoingHttpHeaders): void;

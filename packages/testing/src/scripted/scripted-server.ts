@@ -20,6 +20,7 @@ import { type Incoming, readIncoming } from "./incoming.js";
 import { createScriptBook, pathOf, type ScriptBook } from "./script-book.js";
 import { createScriptedCall, type Method } from "./scripted-call.js";
 
+/** What {@link startScriptedServer} takes: who the server says it is, and how it is spoken to. */
 export interface ScriptedServerOptions extends Partial<ServerIdentity> {
   /** The server's certificate. `ca` set: clients need one of this authority. All PEM. Default: plaintext. */
   readonly tls?:

@@ -40,6 +40,8 @@ export interface SessionSetup {
   readonly owner: SessionOwner;
 }
 
+const resetAfterAnswer = "the server reset the request after it had begun to answer";
+
 /**
  * One HTTP/2 session over one socket, from the server's first SETTINGS to the end.
  *
@@ -148,12 +150,19 @@ export class Http2Session {
       answered = true;
       this.#keepalive.heard();
     });
-    stream.on("error", () => undefined); // told to the caller by connect-node; here only so that none goes unheard
+    // Told to the caller by connect-node, after this. A server that has begun to answer has seen the request, whatever it
+    // says when it resets the stream: the words that would prove the contrary must not reach those who go by them.
+    stream.on("error", (error: Error) => {
+      if (answered) error.message = `${resetAfterAnswer} (${error.message})`;
+    });
     stream.on("close", () => {
       this.#streams--;
       this.#keepalive.streams(this.#streams);
       if (foreground && --this.#foreground === 0) this.#session.unref();
       if (this.#streams === 0 && this.#ended) this.#leave();
+      if (answered && stream.rstCode === constants.NGHTTP2_REFUSED_STREAM) {
+        stream.emit("error", new Error("REFUSED_STREAM"));
+      }
       // A stream that ends with NO_ERROR and without an answer makes no other sound; its caller would wait on.
       if (!answered && stream.rstCode === constants.NGHTTP2_NO_ERROR) {
         stream.emit("error", new Error("the server ended the request without an answer"));
