@@ -561,6 +561,35 @@ describe("what the server takes", () => {
     expect(bytesIn(link.wire.heard())).toBe(10);
   });
 
+  it("is replaced when a call fails because it took nothing at all for a while", async () => {
+    const link = await opened();
+    const { stream } = request(link, Buffer.alloc(100_000));
+    const other = request(link, Buffer.alloc(10));
+    await turn();
+    link.clock.advance(2_000);
+    link.connection.reset(stream, ErrorCode.cancel);
+    expect(link.connection.open).toBe(false);
+    expect(link.told.at(-1)).toBe("draining: the server takes no more data on this connection");
+    expect(other.recorder.endings).toEqual([]);
+  });
+
+  it("is not replaced for a window of one stream, nor when leave came meanwhile", async () => {
+    const link = await opened([Setting.initialWindowSize, 100_000]);
+    const { stream } = request(link, Buffer.alloc(100_000));
+    await turn();
+    link.clock.advance(2_000);
+    link.wire.say(windowUpdate(0, 1));
+    await turn();
+    link.connection.reset(stream, ErrorCode.cancel);
+    expect(link.connection.open).toBe(true);
+    const small = await opened([Setting.initialWindowSize, 10]);
+    const held = request(small, Buffer.alloc(100));
+    await turn();
+    small.clock.advance(10_000);
+    small.connection.reset(held.stream, ErrorCode.cancel);
+    expect(small.connection.open).toBe(true);
+  });
+
   it("is at most some MiB ahead of what the socket takes, however large the windows", async () => {
     const link = await opened([Setting.initialWindowSize, 2 ** 31 - 1]);
     link.wire.say(windowUpdate(0, 2 ** 31 - 1 - 65_535));

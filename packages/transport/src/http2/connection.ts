@@ -35,6 +35,8 @@ const maxHeaderFrames = 16;
 // A server that does not read must not make us hoard what it asks us to answer.
 const maxUnsentBytes = 4 * 1024 * 1024;
 const firstBytesKept = 64;
+// So long may a server give no leave to send anything before a call that fails of it counts against the connection.
+const stallMs = 2_000;
 
 /** What a connection tells its owner. */
 export interface ConnectionOwner {
@@ -83,7 +85,10 @@ export class Http2Connection implements FrameSink {
   #draining = false;
   #closed = false;
   #nextId = 1;
+  readonly #clock: Clock;
   #sendWindow = defaultWindowBytes;
+  /** Since when data wait because the connection's window is used up. */
+  #stalledAt: number | undefined;
   #receiveWindow = connectionWindowBytes;
   #unreturned = 0;
   #headers:
@@ -98,6 +103,7 @@ export class Http2Connection implements FrameSink {
   constructor(socket: Duplex, setup: ConnectionSetup, owner: ConnectionOwner) {
     this.#socket = socket;
     this.#owner = owner;
+    this.#clock = setup.clock;
     this.#flood = new FloodGuard(setup.clock);
     this.#keepalive = new Keepalive(setup.keepAlive, setup.pace, setup.clock, {
       ping: () => this.#ping(),
@@ -201,9 +207,12 @@ export class Http2Connection implements FrameSink {
 
   /** Takes a stream out and tells the server, unless it is done. */
   reset(stream: Stream, code: number): void {
+    const isStuck = stream.held.length > 0 && this.#isStalled;
     if (!this.#remove(stream)) return;
     this.#writer.rstStream(stream.id, code);
     this.#scheduleFlush();
+    // It still answers pings, and yet no request would ever get through.
+    if (isStuck) this.drain(new Error("the server takes no more data on this connection"));
   }
 
   /** The consumer of a stream has taken `bytes`: the server may send as many more. */
@@ -411,11 +420,16 @@ export class Http2Connection implements FrameSink {
     return this.#writer.written - this.#handed + this.#socket.writableLength > maxUnsentBytes;
   }
 
+  get #isStalled(): boolean {
+    return this.#stalledAt !== undefined && this.#clock.now() - this.#stalledAt >= stallMs;
+  }
+
   #sendHeld(): void {
     for (const stream of this.#blocked) {
       if (this.#sendWindow <= 0 || this.#backlogged) break;
       if (this.#sendFrom(stream)) this.#blocked.delete(stream);
     }
+    if (this.#blocked.size > 0 && this.#sendWindow <= 0) this.#stalledAt ??= this.#clock.now();
   }
 
   /** Writes what a stream may send; `true` when nothing is held any more. */
@@ -599,6 +613,7 @@ export class Http2Connection implements FrameSink {
       if (this.#sendWindow > maxWindowBytes) {
         throw new ConnectionViolation(ErrorCode.flowControlError, "a window that overflows");
       }
+      this.#stalledAt = undefined;
     } else {
       if (streamId >= this.#nextId) {
         throw new ConnectionViolation(
