@@ -1,7 +1,15 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { importTime, installTarballs, loadFaults, nodesAtHand, sizeOf, typeFaults } from "./lib/consumer.mjs";
+import {
+  importTime,
+  installPeers,
+  installTarballs,
+  loadFaults,
+  nodesAtHand,
+  sizeOf,
+  typeFaults,
+} from "./lib/consumer.mjs";
 import { entry } from "./lib/entry.mjs";
 import { entryPoints, faultsOf, packAll } from "./lib/tarballs.mjs";
 
@@ -34,6 +42,11 @@ async function check(temporary) {
     packed.map(({ tarball }) => tarball),
   );
   const size = sizeOf(project);
+  // Only now: whoever installs the packages gets none of these.
+  await installPeers(
+    project,
+    packed.map(({ manifest }) => manifest),
+  );
   const points = packed.flatMap(entryPoints);
   for (const node of await nodesAtHand()) {
     tell(
