@@ -157,13 +157,16 @@ describe("a connection that starts", () => {
     expect([link.closedBy?.message, String(link.closedBy?.cause)].join()).toContain(expected);
   });
 
-  it("says that the server hung up when it did without a word, or in the middle of its settings", async () => {
-    for (const bytes of [Buffer.alloc(0), settings([3, 1]).subarray(0, 12)]) {
+  it("says that the server hung up, and what that may mean when it did so without a word", async () => {
+    for (const [bytes, expected] of [
+      [Buffer.alloc(0), "the server closed the connection without a word; it may expect TLS"],
+      [settings([3, 1]).subarray(0, 12), "the server closed the connection"],
+    ] as const) {
       const link = start();
       link.wire.say(bytes);
       link.wire.hangUp();
       await turn();
-      expect(link.closedBy?.message).toBe("the server closed the connection");
+      expect(link.closedBy?.message).toBe(expected);
     }
   });
 });

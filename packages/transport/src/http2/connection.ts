@@ -112,7 +112,7 @@ export class Http2Connection implements FrameSink {
     });
     socket.on("data", (chunk: Buffer) => this.read(chunk));
     socket.on("error", (error) => this.#lost(error));
-    socket.on("end", () => this.#lost(new Error("the server closed the connection")));
+    socket.on("end", () => this.#lost(new Error(this.#farewell)));
     socket.on("close", () => this.#lost(new Error("the connection was closed")));
     this.#greet();
   }
@@ -693,6 +693,12 @@ export class Http2Connection implements FrameSink {
     if (this.#writer.pending) this.#flush();
     this.#owner.onRoom();
   };
+
+  /** A server that wants TLS often says nothing to one who does not offer it, and hangs up. */
+  get #farewell(): string {
+    const isWordless = this.#firstBytes?.length === 0 && !("encrypted" in this.#socket);
+    return `the server closed the connection${isWordless ? " without a word; it may expect TLS" : ""}`;
+  }
 
   /** The connection ended by itself, which may be the way of a server that takes HTTP/2 for nonsense. */
   #lost(reason: Error): void {
