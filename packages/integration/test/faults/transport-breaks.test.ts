@@ -3,7 +3,7 @@ import { Lease, Watch } from "@etcdkit/core/protocol";
 import { goawayFrame, openBridge, openFrameProxy, rstStreamFrame } from "@etcdkit/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { describeNewestEtcd } from "../support/newest.js";
-import { bytes, failureOf, type Ground, onServer, versionOf } from "./transport-ground.js";
+import { bytes, failureOf, freeze, type Ground, onServer, versionOf } from "./transport-ground.js";
 
 const quickKeepalive = { intervalMs: 300, timeoutMs: 200, withoutCalls: false };
 
@@ -17,7 +17,7 @@ describeNewestEtcd("our transport, when what it is connected to breaks", (etcd) 
       await ground.connect();
       const watches = watch(ground, "never");
       await watches.next();
-      member?.pause(); // so that nothing is answered before the end
+      await freeze(member); // so that nothing is answered before the end
       const calls = Array.from({ length: 50 }, (_, index) => ground.kv.put({ key: bytes(`F01/${index}`) }));
       const failures = Promise.all(calls.map(failureOf));
       const watching = failureOf(watches.next());
@@ -59,7 +59,7 @@ describeNewestEtcd("our transport, when what it is connected to breaks", (etcd) 
       const [member] = cluster.members;
       await using ground = onServer(cluster.endpoints[0] ?? "");
       await ground.connect();
-      member?.pause();
+      await freeze(member);
       expect(await failureOf(ground.kv.put({ key: bytes("F03") }, { timeoutMs: 300 }))).toBe(
         "DeadlineExceeded unknown",
       );
@@ -73,7 +73,7 @@ describeNewestEtcd("our transport, when what it is connected to breaks", (etcd) 
       const [member] = cluster.members;
       await using ground = onServer(cluster.endpoints[0] ?? "", { keepAlive: quickKeepalive });
       await ground.connect();
-      member?.pause();
+      await freeze(member);
       const begun = performance.now();
       expect(await failureOf(ground.kv.put({ key: bytes("F03") }, { timeoutMs: 60_000 }))).toBe(
         "Unavailable unknown",
