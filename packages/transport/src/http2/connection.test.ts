@@ -863,6 +863,22 @@ describe("a server that breaks HTTP/2", () => {
   });
 });
 
+describe("a large request that waits for the link", () => {
+  // A 10 MiB put to etcd, whose gRPC library probes the bandwidth with pings meanwhile.
+  it("does not count as answers that the server leaves unread", async () => {
+    const link = await opened();
+    link.wire.stick();
+    const { recorder } = request(link, Buffer.alloc(64));
+    link.wire.say(windowUpdate(0, 2 ** 30), windowUpdate(1, 2 ** 30));
+    await turn();
+    request(link, Buffer.alloc(8 * 1024 * 1024));
+    link.wire.say(windowUpdate(3, 2 ** 30), ping(), ping());
+    await turn();
+    expect(link.closedBy).toBeUndefined();
+    expect(recorder.endings).toEqual([]);
+  });
+});
+
 describe("a connection that ends", () => {
   it("answers pings until then", async () => {
     const link = await opened();

@@ -32,8 +32,10 @@ const lastStreamId = 2 ** 31 - 1;
 // Header blocks of etcd have some hundred bytes.
 const maxHeaderListBytes = 64 * 1024;
 const maxHeaderFrames = 16;
-// A server that does not read must not make us hoard what it asks us to answer.
+// More is not made before the socket has taken it.
 const maxUnsentBytes = 4 * 1024 * 1024;
+// A server that does not read must not make us hoard what it asks us to answer: 17 bytes each at most.
+const mostUnsentAnswers = 10_000;
 const firstBytesKept = 64;
 // So long may a server give no leave to send anything before a call that fails of it counts against the connection.
 const stallMs = 2_000;
@@ -95,6 +97,8 @@ export class Http2Connection implements FrameSink {
     | { readonly streamId: number; readonly end: boolean; readonly parts: Buffer[]; bytes: number }
     | undefined;
   #flushScheduled = false;
+  /** Answers to SETTINGS and PING that wait to be handed to the socket. */
+  #unsentAnswers = 0;
   /** Bytes handed to the socket so far: any of them may have reached the server. */
   #handed = 0;
   /** What the server said before its first settings, to tell what it is when it says something else. */
@@ -652,7 +656,8 @@ export class Http2Connection implements FrameSink {
 
   /** Something was written because the server asked for it. */
   #answer(): void {
-    if (this.#backlogged) {
+    // What waits behind a large request of ours is no fault of the server's.
+    if (++this.#unsentAnswers > mostUnsentAnswers) {
       throw new ConnectionViolation(
         ErrorCode.enhanceYourCalm,
         "questions from a server that does not read the answers",
@@ -677,6 +682,7 @@ export class Http2Connection implements FrameSink {
     if (this.#closed || this.#socket.writableLength > 0 || !this.#writer.pending) return;
     const pieces = this.#writer.take();
     this.#handed = this.#writer.written;
+    this.#unsentAnswers = 0;
     if (pieces.length === 1 && pieces[0] !== undefined) {
       this.#socket.write(pieces[0], this.#onWritten);
       return;
