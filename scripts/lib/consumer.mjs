@@ -6,6 +6,7 @@ import { isSuitableNode } from "./toolchain.mjs";
 import { inRoot, readJson } from "./workspace.mjs";
 
 const tools = inRoot("tools", "consumer");
+const npmOptions = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"];
 
 /** Makes a project that has the tarballs installed by npm, as a user's would, and returns its folder. */
 export async function installTarballs(directory, tarballs) {
@@ -14,10 +15,18 @@ export async function installTarballs(directory, tarballs) {
     join(directory, "package.json"),
     JSON.stringify({ name: "consumer", private: true, type: "module" }),
   );
-  const options = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"];
-  const { code, output } = await run("npm", ["install", ...options, ...tarballs], { cwd: directory });
+  const { code, output } = await run("npm", ["install", ...npmOptions, ...tarballs], { cwd: directory });
   if (code !== 0)
     throw new Failure(machineFault(output) ?? "npm cannot install the packed packages.", output);
+}
+
+/** Installs what packages name as peers, for those of their entry points that need them. */
+export async function installPeers(directory, manifests) {
+  const peers = Object.assign({}, ...manifests.map(({ peerDependencies }) => peerDependencies));
+  const wanted = Object.entries(peers).map(([name, range]) => `${name}@${range}`);
+  if (wanted.length === 0) return;
+  const { code, output } = await run("npm", ["install", ...npmOptions, ...wanted], { cwd: directory });
+  if (code !== 0) throw new Failure(machineFault(output) ?? "npm cannot install the peers.", output);
 }
 
 /** How much an installation is: packages below `node_modules`, and the bytes of their files. */

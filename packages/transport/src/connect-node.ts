@@ -12,7 +12,12 @@ import { codecOf } from "./codec.js";
 import { requestFailure } from "./connect-node/request-failure.js";
 import { Http2Session } from "./connect-node/session.js";
 import { dial } from "./dial.js";
-import type { ConnectionState, EndpointTransport, TransportEvent } from "./endpoint-transport.js";
+import type {
+  ConnectionState,
+  ConnectionWait,
+  EndpointTransport,
+  TransportEvent,
+} from "./endpoint-transport.js";
 import type { KeepalivePace } from "./keepalive.js";
 import { Link } from "./link.js";
 import { linkError, tooLarge } from "./transport-error.js";
@@ -46,12 +51,13 @@ export function createConnectNodeTransport(options: TransportOptions): EndpointT
 class ConnectNodeTransport implements EndpointTransport {
   readonly #options: ResolvedTransportOptions;
   readonly #grpc: Transport;
-  readonly #link = new Link<Http2Session>((signal) => this.#dial(signal));
+  readonly #link: Link<Http2Session>;
   readonly #sessionOf = new WeakMap<ClientHttp2Stream, Http2Session>();
   readonly #pace: KeepalivePace = { slowness: 1 };
 
   constructor(options: ResolvedTransportOptions) {
     this.#options = options;
+    this.#link = new Link(options.clock, (signal) => this.#dial(signal));
     this.#grpc = createGrpcTransport({
       baseUrl,
       readMaxBytes: options.maxReceiveBytes,
@@ -70,8 +76,8 @@ class ConnectNodeTransport implements EndpointTransport {
     return this.#link.subscribe(listener);
   }
 
-  connect(signal: AbortSignal): Promise<void> {
-    return this.#link.connect(signal);
+  connect(signal: AbortSignal, wait?: ConnectionWait): Promise<void> {
+    return this.#link.connect(signal, wait);
   }
 
   close(): Promise<void> {

@@ -13,6 +13,7 @@ import { caught } from "../test/support/caught.js";
 import { createCertificateAuthority } from "../test/support/certificates.js";
 import { listen, startHttp2Server } from "../test/support/http2-server.js";
 import { type MakeTransport, neverAborts, transports } from "../test/support/linked.js";
+import { createManualClock } from "../test/support/manual-clock.js";
 import type { TlsSettings } from "./dial.js";
 import type { EndpointTransport } from "./endpoint-transport.js";
 import { failureKindOf } from "./failure-kind.js";
@@ -288,6 +289,20 @@ function testLink(make: MakeTransport): void {
       }
       await using listening = server;
       expect(await dialling(`http://[::1]:${listening.port}`)).toBe("ready");
+    });
+
+    it("keeps the process alive while somebody waits for it, unless that is upkeep", async () => {
+      const server = await listen(createServer()); // silent
+      await using _server = server;
+      for (const background of [false, true]) {
+        const clock = createManualClock();
+        const transport = transportTo(`http://127.0.0.1:${server.port}`, { clock });
+        const failed = caught(transport.connect(neverAborts, { background }));
+        expect(clock.pending.map(({ keepAlive }) => keepAlive)).toEqual(background ? [] : [true]);
+        await transport.close();
+        await failed;
+        expect(clock.timers).toBe(0);
+      }
     });
 
     it("is not kept up once it is closed, nor made again", async () => {

@@ -98,7 +98,7 @@ function openSocket({ target }: Address, signal: AbortSignal): Promise<Socket> {
     "path" in target
       ? connectTcp({ path: target.path })
       : connectTcp({ host: target.host, port: target.port, noDelay: true, autoSelectFamily: true });
-  // The call that waits keeps the process alive, not the attempt to connect.
+  // Whoever waits keeps the process alive, not the attempt to connect.
   socket.unref();
   return untilEvent(socket, "connect", signal);
 }

@@ -18,14 +18,24 @@ export interface TransportEvent {
   readonly reason?: unknown;
 }
 
+/** How a dial is waited for. */
+export interface ConnectionWait {
+  /** Whether the dial is upkeep, which does not keep the process alive. Default `false`. */
+  readonly background?: boolean | undefined;
+}
+
 /**
  * gRPC to one endpoint: a Connect transport that also tells about its link. It dials when asked to; when and how often is
- * the balancer's business.
+ * the business of whoever balances.
  */
 export interface EndpointTransport extends Transport {
   readonly state: ConnectionState;
-  /** Dials unless the link is up already. Rejects with the reason when the dial fails or `signal` aborts it. */
-  connect(signal: AbortSignal): Promise<void>;
+  /**
+   * Dials unless the link is up already, once for all that ask at the same time: the first one's signal counts. Rejects
+   * with a `TransportError` (`unsent`) when the dial fails, with `signal.reason` when it is aborted. It has no time limit
+   * of its own.
+   */
+  connect(signal: AbortSignal, options?: ConnectionWait): Promise<void>;
   /** Ends the link and every request on it. Idempotent. */
   close(): Promise<void>;
   /** Calls `listener` at each change of {@link EndpointTransport.state}; the result unsubscribes. */

@@ -11,7 +11,12 @@ import type { ContextValues, StreamResponse, UnaryResponse } from "@connectrpc/c
 import { type CodecChoice, codecOf, type MessageCodec } from "./codec.js";
 import { Deadlines } from "./deadlines.js";
 import { dial } from "./dial.js";
-import type { ConnectionState, EndpointTransport, TransportEvent } from "./endpoint-transport.js";
+import type {
+  ConnectionState,
+  ConnectionWait,
+  EndpointTransport,
+  TransportEvent,
+} from "./endpoint-transport.js";
 import { type HeaderInput, RequestHeaders } from "./grpc/request-headers.js";
 import { RequestSource } from "./grpc/request-source.js";
 import { StreamingCall } from "./grpc/streaming-call.js";
@@ -70,7 +75,7 @@ class Http2Transport implements EndpointTransport {
   readonly #chooseCodec: CodecChoice | undefined;
   readonly #headers: RequestHeaders;
   readonly #deadlines: Deadlines;
-  readonly #link = new Link<Http2Connection>((signal) => this.#dial(signal));
+  readonly #link: Link<Http2Connection>;
   readonly #codecs = new Map<DescMessage, MessageCodec>();
   /** How hard the server finds our pings; see {@link KeepalivePace}. */
   readonly #pace: KeepalivePace = { slowness: 1 };
@@ -85,6 +90,7 @@ class Http2Transport implements EndpointTransport {
       throw new TypeError("codec: expected a function");
     }
     this.#chooseCodec = options.codec;
+    this.#link = new Link(clock, (signal) => this.#dial(signal));
     this.#deadlines = new Deadlines(clock);
     this.#headers = new RequestHeaders({
       scheme: endpoint.tls ? "https" : "http",
@@ -102,8 +108,8 @@ class Http2Transport implements EndpointTransport {
     return this.#link.subscribe(listener);
   }
 
-  connect(signal: AbortSignal): Promise<void> {
-    return this.#link.connect(signal);
+  connect(signal: AbortSignal, wait?: ConnectionWait): Promise<void> {
+    return this.#link.connect(signal, wait);
   }
 
   close(): Promise<void> {

@@ -2,7 +2,12 @@
 
 export type { CodecChoice, MessageCodec } from "./codec.js";
 export type { Address, DialOptions, TlsSettings } from "./dial.js";
-export type { ConnectionState, EndpointTransport, TransportEvent } from "./endpoint-transport.js";
+export type {
+  ConnectionState,
+  ConnectionWait,
+  EndpointTransport,
+  TransportEvent,
+} from "./endpoint-transport.js";
 export { createHttp2Transport, type Http2TransportOptions } from "./http2-transport.js";
 export type { KeepaliveTimes } from "./keepalive.js";
 export type { TransportOptions } from "./transport-options.js";

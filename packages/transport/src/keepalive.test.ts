@@ -136,6 +136,15 @@ describe("Keepalive", () => {
     expect(clock.pending).toEqual([{ dueInMs: 5_000, keepAlive: false }]);
   });
 
+  it("pings again an interval after an answer, also when it would have waited longer for that", async () => {
+    const { keepalive, pings, pass } = watch({ intervalMs: 1_000, timeoutMs: 5_000, withoutCalls: false });
+    keepalive.streams(1);
+    await pass(1_000);
+    keepalive.heard();
+    await pass(1_000);
+    expect(pings).toEqual([1_000, 2_000]);
+  });
+
   describe("while a call waits for its one answer", () => {
     it("pings at once when such a call begins after a longer silence", async () => {
       const { keepalive, pings, pass } = watch();

@@ -57,7 +57,9 @@ export class Keepalive {
   /** Something arrived from the other side. */
   heard(): void {
     this.#heardAt = this.#clock.now();
+    if (this.#pingedAt === undefined) return;
     this.#pingedAt = undefined;
+    this.#reschedule(); // the timer waits for this very answer, perhaps beyond the time of the next ping
   }
 
   /** Tells how many streams are open. */

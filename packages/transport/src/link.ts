@@ -1,5 +1,6 @@
 import { Code } from "@connectrpc/connect";
-import type { ConnectionState, TransportEvent } from "./endpoint-transport.js";
+import type { Clock } from "./clock.js";
+import type { ConnectionState, ConnectionWait, TransportEvent } from "./endpoint-transport.js";
 import { dialFailure } from "./handshake-failure.js";
 import { TransportError } from "./transport-error.js";
 
@@ -17,6 +18,7 @@ export interface LinkConnection {
  * `close`.
  */
 export class Link<C extends LinkConnection> {
+  readonly #clock: Clock;
   readonly #open: (signal: AbortSignal) => Promise<C>;
   readonly #listeners = new Set<(event: TransportEvent) => void>();
   readonly #draining = new Set<C>();
@@ -26,7 +28,8 @@ export class Link<C extends LinkConnection> {
   #state: ConnectionState = "idle";
 
   /** @param open - Dials; rejects with `signal.reason` on abort. */
-  constructor(open: (signal: AbortSignal) => Promise<C>) {
+  constructor(clock: Clock, open: (signal: AbortSignal) => Promise<C>) {
+    this.#clock = clock;
     this.#open = open;
   }
 
@@ -44,13 +47,15 @@ export class Link<C extends LinkConnection> {
     return () => this.#listeners.delete(listener);
   }
 
-  connect(signal: AbortSignal): Promise<void> {
+  connect(signal: AbortSignal, { background = false }: ConnectionWait = {}): Promise<void> {
     if (this.#state === "closed") return Promise.reject(closed());
     if (this.#state === "ready") return Promise.resolve();
     this.#dialing ??= this.#dial(signal).finally(() => {
       this.#dialing = undefined;
     });
-    return this.#dialing;
+    if (background) return this.#dialing;
+    const letGo = this.#clock.setTimer(Number.POSITIVE_INFINITY, () => undefined, true);
+    return this.#dialing.finally(letGo);
   }
 
   /** A connection takes no new requests from now on. */

@@ -78,7 +78,11 @@ export interface ConnectOptions {
   readonly clock?: Clock | undefined;
   /** Opens the socket below TLS and HTTP/2, for proxies and tunnels. */
   readonly dial?: ((endpoint: Endpoint, signal: AbortSignal) => Promise<Duplex>) | undefined;
-  /** Replaces the transport to an endpoint by any Connect transport. */
+  /**
+   * Replaces the transport to an endpoint by any Connect transport. One that tells of its link, such as that of
+   * `@etcdkit/transport/connect-node`, is dialled and balanced as the default is, and gets none of this object's options
+   * about links; any other counts as always ready.
+   */
   readonly transport?: ((endpoint: Endpoint) => Transport) | undefined;
 }
 

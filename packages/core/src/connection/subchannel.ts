@@ -149,7 +149,7 @@ export class Subchannel {
       false,
     );
     this.#setup.onChange(this);
-    this.transport.connect(attempt.signal).then(
+    this.transport.connect(attempt.signal, { background: true }).then(
       () => {
         cancelTimeout();
         if (this.#dialling !== attempt) return;

@@ -1,4 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
+import { TransportError } from "@etcdkit/transport";
 import { describe, expect, it } from "vitest";
 import { errno, reset, status, unprocessed } from "../../test/failures.js";
 import { EtcdError } from "./etcd-error.js";
@@ -97,6 +98,19 @@ describe("a failure on this side of the wire", () => {
   it("ignores a disposition that it does not know", () => {
     const error = Object.assign(reset(), { disposition: "probably fine" });
     expect(fromTransport(error, put).outcome).toBe("unknown");
+  });
+
+  it.each([
+    ["link", "UNAVAILABLE"],
+    ["tls", "TLS"],
+    ["protocol", "PROTOCOL"],
+    ["limit", "MESSAGE_TOO_LARGE"],
+    ["deadline", "DEADLINE"],
+  ] as const)("has the code of the kind that the transport tells: %s", (kind, code) => {
+    // Neither its code nor its text counts then.
+    const error = new TransportError(kind, "HTTP 404", Code.NotFound, "refused");
+    expect(fromTransport(error, put)).toMatchObject({ code, outcome: "not-applied" });
+    expect(fromTransport(error, put).message).toBe("HTTP 404 (Put at http://a:2379)");
   });
 
   it("says nothing of an outcome for reads", () => {

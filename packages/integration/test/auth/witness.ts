@@ -94,7 +94,7 @@ export class Witness {
       get state() {
         return transport.state;
       },
-      connect: (signal) => transport.connect(signal),
+      connect: (...dial) => transport.connect(...dial),
       close: () => transport.close(),
       subscribe: (listener) => transport.subscribe(listener),
       stream: (...call) => transport.stream(...call),

@@ -47,6 +47,8 @@ export function openFrameLink(
   /** Since when answers are lost, if they are. */
   let losing: { readonly quietMs: number; timer: NodeJS.Timeout | undefined } | undefined;
   let isClosed = false;
+  /** Nothing passes any more: the connection is about to be cut. */
+  let isDoomed = false;
 
   function settle(finish: () => void): void {
     if (isClosed) return;
@@ -73,7 +75,7 @@ export function openFrameLink(
     const outlet = outlets[direction];
     source.on("data", (chunk: Buffer) => {
       for (const piece of splitter.split(chunk)) {
-        if (isClosed) return;
+        if (isClosed || isDoomed) return;
         if (piece.kind === "other") outlet.write(piece.bytes);
         else pass(direction, piece.frame);
       }
@@ -96,6 +98,7 @@ export function openFrameLink(
       if (action.do === "corrupt") bytes = corrupted(bytes, action.offset, action.xor);
       if (action.do === "lose-answers") losing = { quietMs: action.quietMs, timer: undefined };
     }
+    isDoomed = actions.some((action) => action.do === "cut");
     if (actions.some((action) => action.do === "cut" && action.before === true)) {
       outlet.afterwards(link.cut);
       return;

@@ -157,13 +157,16 @@ describe("a connection that starts", () => {
     expect([link.closedBy?.message, String(link.closedBy?.cause)].join()).toContain(expected);
   });
 
-  it("says that the server hung up when it did without a word, or in the middle of its settings", async () => {
-    for (const bytes of [Buffer.alloc(0), settings([3, 1]).subarray(0, 12)]) {
+  it("says that the server hung up, and what that may mean when it did so without a word", async () => {
+    for (const [bytes, expected] of [
+      [Buffer.alloc(0), "the server closed the connection without a word; it may expect TLS"],
+      [settings([3, 1]).subarray(0, 12), "the server closed the connection"],
+    ] as const) {
       const link = start();
       link.wire.say(bytes);
       link.wire.hangUp();
       await turn();
-      expect(link.closedBy?.message).toBe("the server closed the connection");
+      expect(link.closedBy?.message).toBe(expected);
     }
   });
 });
@@ -561,6 +564,35 @@ describe("what the server takes", () => {
     expect(bytesIn(link.wire.heard())).toBe(10);
   });
 
+  it("is replaced when a call fails because it took nothing at all for a while", async () => {
+    const link = await opened();
+    const { stream } = request(link, Buffer.alloc(100_000));
+    const other = request(link, Buffer.alloc(10));
+    await turn();
+    link.clock.advance(2_000);
+    link.connection.reset(stream, ErrorCode.cancel);
+    expect(link.connection.open).toBe(false);
+    expect(link.told.at(-1)).toBe("draining: the server takes no more data on this connection");
+    expect(other.recorder.endings).toEqual([]);
+  });
+
+  it("is not replaced for a window of one stream, nor when leave came meanwhile", async () => {
+    const link = await opened([Setting.initialWindowSize, 100_000]);
+    const { stream } = request(link, Buffer.alloc(100_000));
+    await turn();
+    link.clock.advance(2_000);
+    link.wire.say(windowUpdate(0, 1));
+    await turn();
+    link.connection.reset(stream, ErrorCode.cancel);
+    expect(link.connection.open).toBe(true);
+    const small = await opened([Setting.initialWindowSize, 10]);
+    const held = request(small, Buffer.alloc(100));
+    await turn();
+    small.clock.advance(10_000);
+    small.connection.reset(held.stream, ErrorCode.cancel);
+    expect(small.connection.open).toBe(true);
+  });
+
   it("is at most some MiB ahead of what the socket takes, however large the windows", async () => {
     const link = await opened([Setting.initialWindowSize, 2 ** 31 - 1]);
     link.wire.say(windowUpdate(0, 2 ** 31 - 1 - 65_535));
@@ -828,6 +860,22 @@ describe("a server that breaks HTTP/2", () => {
       await turn();
     }
     expect(link.closedBy?.message).toContain("does not read the answers");
+  });
+});
+
+describe("a large request that waits for the link", () => {
+  // A 10 MiB put to etcd, whose gRPC library probes the bandwidth with pings meanwhile.
+  it("does not count as answers that the server leaves unread", async () => {
+    const link = await opened();
+    link.wire.stick();
+    const { recorder } = request(link, Buffer.alloc(64));
+    link.wire.say(windowUpdate(0, 2 ** 30), windowUpdate(1, 2 ** 30));
+    await turn();
+    request(link, Buffer.alloc(8 * 1024 * 1024));
+    link.wire.say(windowUpdate(3, 2 ** 30), ping(), ping());
+    await turn();
+    expect(link.closedBy).toBeUndefined();
+    expect(recorder.endings).toEqual([]);
   });
 });
 

@@ -32,9 +32,13 @@ const lastStreamId = 2 ** 31 - 1;
 // Header blocks of etcd have some hundred bytes.
 const maxHeaderListBytes = 64 * 1024;
 const maxHeaderFrames = 16;
-// A server that does not read must not make us hoard what it asks us to answer.
+// More is not made before the socket has taken it.
 const maxUnsentBytes = 4 * 1024 * 1024;
+// A server that does not read must not make us hoard what it asks us to answer: 17 bytes each at most.
+const mostUnsentAnswers = 10_000;
 const firstBytesKept = 64;
+// So long may a server give no leave to send anything before a call that fails of it counts against the connection.
+const stallMs = 2_000;
 
 /** What a connection tells its owner. */
 export interface ConnectionOwner {
@@ -83,13 +87,18 @@ export class Http2Connection implements FrameSink {
   #draining = false;
   #closed = false;
   #nextId = 1;
+  readonly #clock: Clock;
   #sendWindow = defaultWindowBytes;
+  /** Since when data wait because the connection's window is used up. */
+  #stalledAt: number | undefined;
   #receiveWindow = connectionWindowBytes;
   #unreturned = 0;
   #headers:
     | { readonly streamId: number; readonly end: boolean; readonly parts: Buffer[]; bytes: number }
     | undefined;
   #flushScheduled = false;
+  /** Answers to SETTINGS and PING that wait to be handed to the socket. */
+  #unsentAnswers = 0;
   /** Bytes handed to the socket so far: any of them may have reached the server. */
   #handed = 0;
   /** What the server said before its first settings, to tell what it is when it says something else. */
@@ -98,6 +107,7 @@ export class Http2Connection implements FrameSink {
   constructor(socket: Duplex, setup: ConnectionSetup, owner: ConnectionOwner) {
     this.#socket = socket;
     this.#owner = owner;
+    this.#clock = setup.clock;
     this.#flood = new FloodGuard(setup.clock);
     this.#keepalive = new Keepalive(setup.keepAlive, setup.pace, setup.clock, {
       ping: () => this.#ping(),
@@ -106,7 +116,7 @@ export class Http2Connection implements FrameSink {
     });
     socket.on("data", (chunk: Buffer) => this.read(chunk));
     socket.on("error", (error) => this.#lost(error));
-    socket.on("end", () => this.#lost(new Error("the server closed the connection")));
+    socket.on("end", () => this.#lost(new Error(this.#farewell)));
     socket.on("close", () => this.#lost(new Error("the connection was closed")));
     this.#greet();
   }
@@ -201,9 +211,12 @@ export class Http2Connection implements FrameSink {
 
   /** Takes a stream out and tells the server, unless it is done. */
   reset(stream: Stream, code: number): void {
+    const isStuck = stream.held.length > 0 && this.#isStalled;
     if (!this.#remove(stream)) return;
     this.#writer.rstStream(stream.id, code);
     this.#scheduleFlush();
+    // It still answers pings, and yet no request would ever get through.
+    if (isStuck) this.drain(new Error("the server takes no more data on this connection"));
   }
 
   /** The consumer of a stream has taken `bytes`: the server may send as many more. */
@@ -411,11 +424,16 @@ export class Http2Connection implements FrameSink {
     return this.#writer.written - this.#handed + this.#socket.writableLength > maxUnsentBytes;
   }
 
+  get #isStalled(): boolean {
+    return this.#stalledAt !== undefined && this.#clock.now() - this.#stalledAt >= stallMs;
+  }
+
   #sendHeld(): void {
     for (const stream of this.#blocked) {
       if (this.#sendWindow <= 0 || this.#backlogged) break;
       if (this.#sendFrom(stream)) this.#blocked.delete(stream);
     }
+    if (this.#blocked.size > 0 && this.#sendWindow <= 0) this.#stalledAt ??= this.#clock.now();
   }
 
   /** Writes what a stream may send; `true` when nothing is held any more. */
@@ -599,6 +617,7 @@ export class Http2Connection implements FrameSink {
       if (this.#sendWindow > maxWindowBytes) {
         throw new ConnectionViolation(ErrorCode.flowControlError, "a window that overflows");
       }
+      this.#stalledAt = undefined;
     } else {
       if (streamId >= this.#nextId) {
         throw new ConnectionViolation(
@@ -637,7 +656,8 @@ export class Http2Connection implements FrameSink {
 
   /** Something was written because the server asked for it. */
   #answer(): void {
-    if (this.#backlogged) {
+    // What waits behind a large request of ours is no fault of the server's.
+    if (++this.#unsentAnswers > mostUnsentAnswers) {
       throw new ConnectionViolation(
         ErrorCode.enhanceYourCalm,
         "questions from a server that does not read the answers",
@@ -662,6 +682,7 @@ export class Http2Connection implements FrameSink {
     if (this.#closed || this.#socket.writableLength > 0 || !this.#writer.pending) return;
     const pieces = this.#writer.take();
     this.#handed = this.#writer.written;
+    this.#unsentAnswers = 0;
     if (pieces.length === 1 && pieces[0] !== undefined) {
       this.#socket.write(pieces[0], this.#onWritten);
       return;
@@ -678,6 +699,12 @@ export class Http2Connection implements FrameSink {
     if (this.#writer.pending) this.#flush();
     this.#owner.onRoom();
   };
+
+  /** A server that wants TLS often says nothing to one who does not offer it, and hangs up. */
+  get #farewell(): string {
+    const isWordless = this.#firstBytes?.length === 0 && !("encrypted" in this.#socket);
+    return `the server closed the connection${isWordless ? " without a word; it may expect TLS" : ""}`;
+  }
 
   /** The connection ended by itself, which may be the way of a server that takes HTTP/2 for nonsense. */
   #lost(reason: Error): void {
