@@ -6,10 +6,14 @@ import type { Wait } from "./balancer.js";
 import { type Clock, sleep } from "./clock.js";
 import { idempotentKey, requireLeaderKey } from "./context.js";
 import { Lifetime } from "./lifetime.js";
+import type { Delay } from "./prerequisite.js";
 import { isRead } from "./retry.js";
 
 // The header grpc-timeout has room for eight digits (gRPC over HTTP/2, "Timeout"): a good day of milliseconds.
 const longestTimeoutMs = 99_999_999;
+
+// Tries with a token that was out of date, each with another token.
+const maxOldRevisions = 20;
 
 /**
  * One call of the user's on its way, with all that its attempts share: time, abort, and what is known of a write. It
@@ -27,14 +31,18 @@ export class Call implements Wait {
   readonly deadline: number;
   /** Attempts that failed. */
   attempts = 0;
-  /** Attempts that failed because of the token. */
-  refusals = 0;
   /** Whether the token was fetched for this call; if it was, a refusal is not for its age. */
   loggedIn = false;
+  /** The endpoint of the last attempt. */
+  at: string | undefined;
+  /** What the call waits for at this moment, unless it is an answer. */
+  awaited: { readonly delay: Delay } | undefined;
   readonly #clock: Clock;
   readonly #closed: () => EtcdError | undefined;
   #ambiguous = false;
   #last: EtcdError | undefined;
+  #oldRevisions = 0;
+  #refused = false;
 
   constructor(
     method: Pick<DescMethod, "name" | "idempotency">,
@@ -79,6 +87,34 @@ export class Call implements Wait {
   failed(error: EtcdError): void {
     this.#last = error;
     if (error.outcome === "unknown") this.#ambiguous = true;
+  }
+
+  /** Remembers why the call cannot be sent yet. That is no attempt, so it leaves open nothing about a write. */
+  hindered(error: EtcdError): void {
+    this.#last = error;
+  }
+
+  /** Why the call takes so long, at this moment. */
+  get delay(): Delay {
+    const last = this.#last;
+    const { what, endpoint, cause = last } = this.awaited?.delay ?? { what: "an answer", endpoint: this.at };
+    return { what, endpoint: endpoint ?? cause?.endpoint, cause };
+  }
+
+  /**
+   * Counts a refusal of the call's token, and tells how many pauses come before the next try; `undefined`: there is none.
+   *
+   * A token can be out of date again at once while users and roles change, so that is tried often. One that is not
+   * taken at all is replaced once: of the second it is known that it was fetched after the call had begun, by this call or
+   * by another, so a third would fare no better.
+   */
+  pausesAfterRefusal(error: EtcdError): number | undefined {
+    if (error.code === "AUTH_OLD_REVISION") {
+      return this.#oldRevisions < maxOldRevisions ? this.#oldRevisions++ : undefined;
+    }
+    if (this.#refused) return undefined;
+    this.#refused = true;
+    return 0;
   }
 
   /** Throws when the call must not go on: aborted, connection closed, out of time. */
@@ -149,17 +185,14 @@ export class Call implements Wait {
   }
 
   #timeUp(): EtcdError {
-    const last = this.#last;
-    const where = last?.endpoint === undefined ? "" : ` at ${last.endpoint}`;
-    const why = last === undefined || last.code === "DEADLINE" ? "" : `: ${last.message}`;
-    return new EtcdError(
-      "DEADLINE",
-      `${this.method}${where} did not finish within ${this.timeoutMs} ms${why}`,
-      {
-        outcome: this.#outcome,
-        endpoint: last?.endpoint,
-        cause: last,
-      },
-    );
+    const { what, endpoint, cause } = this.delay;
+    const { method, timeoutMs } = this;
+    // That an answer took too long is said already.
+    const why =
+      cause === undefined || (!this.awaited && cause.code === "DEADLINE") ? "" : `: ${cause.message}`;
+    const text = this.awaited
+      ? `${method} did not finish within ${timeoutMs} ms, waiting for ${what}`
+      : `${method}${endpoint === undefined ? "" : ` at ${endpoint}`} did not finish within ${timeoutMs} ms`;
+    return new EtcdError("DEADLINE", `${text}${why}`, { outcome: this.#outcome, endpoint, cause });
   }
 }
