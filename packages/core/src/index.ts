@@ -113,6 +113,8 @@ export {
   optionTable,
 } from "./options.js";
 
-// For packages of the family: the clock that connections use unless they are given another
+// For packages of the family that keep time limits of their own
 
 export { systemClock } from "./connection/clock.js";
+export type { Delay } from "./connection/prerequisite.js";
+export { delayOf } from "./errors/abort-delay.js";

@@ -1,5 +1,6 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { ContextValues } from "@connectrpc/connect";
+import { noteDelay } from "../errors/abort-delay.js";
 import { EtcdError, isEtcdError } from "../errors/etcd-error.js";
 import { noteOutcome, type Outcome } from "../errors/outcome.js";
 import type { Wait } from "./balancer.js";
@@ -85,7 +86,8 @@ export class Call implements Wait {
 
   /** Remembers a failure. A write that may have been applied stays so, whatever later attempts learn. */
   failed(error: EtcdError): void {
-    this.#last = error;
+    // What fails because of the abort says nothing of why it took so long.
+    if (!this.signal?.aborted) this.#last = error;
     if (error.outcome === "unknown") this.#ambiguous = true;
   }
 
@@ -96,8 +98,9 @@ export class Call implements Wait {
 
   /** Why the call takes so long, at this moment. */
   get delay(): Delay {
-    const last = this.#last;
-    const { what, endpoint, cause = last } = this.awaited?.delay ?? { what: "an answer", endpoint: this.at };
+    const { at } = this;
+    const answer = { what: at === undefined ? "an answer" : `an answer from ${at}`, endpoint: at };
+    const { what, endpoint, cause = this.#last }: Delay = this.awaited?.delay ?? answer;
     return { what, endpoint: endpoint ?? cause?.endpoint, cause };
   }
 
@@ -180,8 +183,10 @@ export class Call implements Wait {
 
   #aborted(): unknown {
     const outcome = this.#outcome;
-    if (outcome !== undefined) noteOutcome(this.signal?.reason, outcome);
-    return this.signal?.reason;
+    const reason: unknown = this.signal?.reason;
+    if (outcome !== undefined) noteOutcome(reason, outcome);
+    if (isEtcdError(reason, "DEADLINE")) noteDelay(reason, this.delay);
+    return reason;
   }
 
   #timeUp(): EtcdError {

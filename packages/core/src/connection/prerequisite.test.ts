@@ -4,9 +4,11 @@ import { caught } from "../../test/caught.js";
 import { errno, status } from "../../test/failures.js";
 import { FakeCluster, put } from "../../test/fake-cluster.js";
 import { never, type SentCall } from "../../test/fake-member.js";
+import { delayOf } from "../errors/abort-delay.js";
+import { EtcdError } from "../errors/etcd-error.js";
 import { KV } from "../gen/etcdserverpb/rpc_pb.js";
 import type { Connection } from "./connection.js";
-import { effortTimeoutMs } from "./prerequisite.js";
+import { type Delay, effortTimeoutMs } from "./prerequisite.js";
 
 const a = "http://localhost:1";
 const b = "http://localhost:2";
@@ -138,6 +140,65 @@ describe("the deadline of a call that waits for the version check", () => {
     const error = await timedOut(cluster, connection, 9_000);
     expect(error).toMatchObject({ code: "DEADLINE", endpoint: a, cause: { code: "DEADLINE", endpoint: a } });
     expect(cluster.count("Status")).toBe(3);
+  });
+});
+
+describe("a time limit that is kept by a signal", () => {
+  const limit = (): EtcdError => new EtcdError("DEADLINE", "took too long");
+
+  /** What is known of where the time went when a read is aborted with such a limit. */
+  async function aborted(
+    cluster: FakeCluster,
+    connection: Connection,
+    reason: Error,
+  ): Promise<Delay | undefined> {
+    const abort = new AbortController();
+    const failed = caught(createClient(KV, connection.transport).range({}, { signal: abort.signal }));
+    await cluster.clock.advance(500);
+    abort.abort(reason);
+    expect(await failed).toBe(reason);
+    return delayOf(reason);
+  }
+
+  it("learns of the endpoint that did not answer", async () => {
+    const cluster = new FakeCluster();
+    cluster.answer = never;
+    await using connection = cluster.connect(a);
+    expect(await aborted(cluster, connection, limit())).toEqual({
+      what: `an answer from ${a}`,
+      endpoint: a,
+    });
+  });
+
+  it("learns why no endpoint was ready", async () => {
+    const cluster = new FakeCluster();
+    cluster.onLink = (link) => {
+      link.onDial = () => Promise.reject(errno("ECONNREFUSED", "connect ECONNREFUSED 127.0.0.1:1"));
+    };
+    await using connection = cluster.connect(a);
+    const delay = await aborted(cluster, connection, limit());
+    expect(delay).toMatchObject({ what: "an endpoint", endpoint: a, cause: { code: "UNAVAILABLE" } });
+    expect(delay?.cause?.message).toContain("ECONNREFUSED");
+  });
+
+  it("learns of the log-in and of the failures before", async () => {
+    const cluster = new FakeCluster();
+    cluster.answer = () => {
+      throw status("etcdserver: no leader", Code.Unavailable);
+    };
+    await using connection = cluster.connect(a, { credentials });
+    expect(await aborted(cluster, connection, limit())).toMatchObject({
+      what: `the log-in at ${a}`,
+      endpoint: a,
+      cause: { code: "NO_LEADER" },
+    });
+  });
+
+  it("is no other abort, which tells nothing", async () => {
+    const cluster = new FakeCluster();
+    cluster.answer = never;
+    await using connection = cluster.connect(a);
+    expect(await aborted(cluster, connection, new Error("enough"))).toBeUndefined();
   });
 });
 
