@@ -113,3 +113,8 @@ export {
   type OptionTable,
   optionTable,
 } from "./options.js";
+
+// For packages of the family that keep time limits of their own
+
+export type { Delay } from "./connection/prerequisite.js";
+export { delayOf } from "./errors/abort-delay.js";

@@ -369,10 +369,25 @@ describe("an answer", () => {
     await expect(attempt).rejects.toMatchObject({ code: "PROTOCOL", outcome: "unknown" });
   });
 
-  it.each([-1n, 2n ** 53n])("with a count of %s is a PROTOCOL error", async (count) => {
-    const { kv } = fake({ range: () => ({ count }) });
-    await expect(kv.range("a")).rejects.toMatchObject({ code: "PROTOCOL" });
-  });
+  it.each([-1n, 2n ** 53n])(
+    "with a count of %s is a PROTOCOL error, with an outcome for writes",
+    async (count) => {
+      const { kv } = fake({
+        range: () => ({ count }),
+        deleteRange: () => ({ deleted: count }),
+        txn: () => ({
+          succeeded: true,
+          responses: [{ response: { case: "responseRange", value: { count } } }],
+        }),
+      });
+      const broken: unknown = await kv.range("a").catch((error: unknown) => error);
+      expect(broken).toMatchObject({ code: "PROTOCOL" });
+      expect(outcomeOf(broken)).toBeUndefined();
+      const unclear = { code: "PROTOCOL", outcome: "unknown" };
+      await expect(kv.delete("a")).rejects.toMatchObject(unclear);
+      await expect(kv.txn({ success: [op.range("a")] })).rejects.toMatchObject(unclear);
+    },
+  );
 
   it("that is an error of etcd rejects with its code", async () => {
     const { kv } = fake({

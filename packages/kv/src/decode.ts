@@ -3,6 +3,7 @@ import {
   type CompactResult,
   type DeleteResult,
   EtcdError,
+  type Outcome,
   type PutResult,
   type RangeResult,
   type ResponseHeader,
@@ -18,11 +19,15 @@ import type {
   TxnResponse,
 } from "@etcdkit/core/protocol";
 
-/** The answer to a range; an absent one, as a stream may send, is an empty one. */
-export function decodeRange(message: RangeResponse | undefined): RangeResult {
+/**
+ * The answer to a range; an absent one, as a stream may send, is an empty one.
+ *
+ * @param outcome - What is known of the writes beside it, if there are any.
+ */
+export function decodeRange(message: RangeResponse | undefined, outcome?: Outcome): RangeResult {
   if (message === undefined) return { header: zeroHeader(), kvs: [], more: false, count: 0 };
   const { header = zeroHeader(), kvs, more, count } = message;
-  return { header, kvs, more, count: toCount(count, "count") };
+  return { header, kvs, more, count: toCount(count, "count", outcome) };
 }
 
 /** The answer to a put. */
@@ -32,7 +37,7 @@ export function decodePut({ header = zeroHeader(), prevKv }: PutResponse): PutRe
 
 /** The answer to a deletion. */
 export function decodeDelete({ header = zeroHeader(), deleted, prevKvs }: DeleteRangeResponse): DeleteResult {
-  return { header, deleted: toCount(deleted, "deleted"), prevKvs };
+  return { header, deleted: toCount(deleted, "deleted", "unknown"), prevKvs };
 }
 
 /** The answer to a compaction. */
@@ -49,7 +54,10 @@ export function decodeTxn(op: TxnOp, message: TxnResponse): TxnResult {
   const { header = zeroHeader(), succeeded, responses } = message;
   const asked = succeeded ? op.success : op.failure;
   if (responses.length !== asked.length) {
-    throw broken(`the server answered ${responses.length} of ${asked.length} operations of a transaction`);
+    throw broken(
+      `the server answered ${responses.length} of ${asked.length} operations of a transaction`,
+      "unknown",
+    );
   }
   const decoded = responses.map((response, i) => decodeBranch(asked[i], response));
   return { header, succeeded, responses: decoded };
@@ -59,11 +67,15 @@ function decodeBranch(
   op: BranchOp | undefined,
   { response }: ResponseOp,
 ): RangeResult | PutResult | DeleteResult | TxnResult {
-  if (op?.type === "range" && response.case === "responseRange") return decodeRange(response.value);
+  if (op?.type === "range" && response.case === "responseRange")
+    return decodeRange(response.value, "unknown");
   if (op?.type === "put" && response.case === "responsePut") return decodePut(response.value);
   if (op?.type === "delete" && response.case === "responseDeleteRange") return decodeDelete(response.value);
   if (op?.type === "txn" && response.case === "responseTxn") return decodeTxn(op, response.value);
-  throw broken(`the server answered a ${op?.type} in a transaction with ${response.case ?? "nothing"}`);
+  throw broken(
+    `the server answered a ${op?.type} in a transaction with ${response.case ?? "nothing"}`,
+    "unknown",
+  );
 }
 
 /** A header that a server did not send. */
@@ -77,12 +89,14 @@ function zeroHeader(): ResponseHeader {
   };
 }
 
-function toCount(value: bigint, name: string): number {
+function toCount(value: bigint, name: string, outcome: Outcome | undefined): number {
   const count = Number(value);
-  if (!Number.isSafeInteger(count) || count < 0) throw broken(`the server sent an impossible ${name}`);
+  if (!Number.isSafeInteger(count) || count < 0) {
+    throw broken(`the server sent an impossible ${name}`, outcome);
+  }
   return count;
 }
 
-function broken(what: string): EtcdError {
-  return new EtcdError("PROTOCOL", what, { outcome: "unknown" });
+function broken(what: string, outcome: Outcome | undefined): EtcdError {
+  return new EtcdError("PROTOCOL", what, { outcome });
 }

@@ -1,6 +1,8 @@
+import { once } from "node:events";
+import { createServer } from "node:net";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, createRouterTransport, type HandlerContext } from "@connectrpc/connect";
-import { connect, type Kv, op, type RangeResult } from "@etcdkit/core";
+import { connect, EtcdError, type Kv, op, type RangeResult } from "@etcdkit/core";
 import { KV, type RangeRequest, type RangeStreamResponseSchema } from "@etcdkit/core/protocol";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { createKv } from "./create-kv.js";
@@ -93,8 +95,43 @@ describe("stream", () => {
 
   it("rejects with DEADLINE when one chunk takes too long, and ends the request", async () => {
     const { kv, gone } = waiting();
-    await expect(collect(stream(kv, { timeoutMs: 20 }))).rejects.toMatchObject({ code: "DEADLINE" });
+    await expect(collect(stream(kv, { timeoutMs: 20 }))).rejects.toMatchObject({
+      code: "DEADLINE",
+      message:
+        "the range read got no part of its answer within 20 ms, waiting for an answer from http://fake:2379",
+      endpoint: "http://fake:2379",
+    });
     await gone;
+  });
+
+  it("says what failed when no member could be reached in that time", async () => {
+    // A port that is free: it was listened on just now.
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const address = server.address();
+    const port = typeof address === "object" ? address?.port : undefined;
+    server.close();
+    await once(server, "close");
+    const endpoint = `http://127.0.0.1:${port}`;
+    await using connection = connect({ endpoints: endpoint });
+    const failed = collect(stream(createKv(connection), { timeoutMs: 100 }));
+    await expect(failed).rejects.toMatchObject({
+      code: "DEADLINE",
+      endpoint,
+      cause: { code: "UNAVAILABLE" },
+    });
+    await expect(failed).rejects.toThrow("ECONNREFUSED");
+  });
+
+  it("rejects with the caller's reason, also when that is a DEADLINE of something else", async () => {
+    const { kv } = waiting();
+    const reason = new EtcdError("DEADLINE", "the caller's own limit");
+    const failed = collect(stream(kv, { signal: AbortSignal.abort(reason) }));
+    await expect(failed).rejects.toBe(reason);
+    const controller = new AbortController();
+    const later = collect(stream(kv, { signal: controller.signal }));
+    controller.abort(reason);
+    await expect(later).rejects.toBe(reason);
   });
 
   it("does not count the time that its consumer takes", async () => {

@@ -2,9 +2,12 @@ import {
   type CallOptions,
   type Connection,
   callContext,
+  delayOf,
   EtcdError,
+  isEtcdError,
   type RangeOp,
   type RangeResult,
+  systemClock,
 } from "@etcdkit/core";
 import { KV, type RangeRequest, type RangeStreamResponse } from "@etcdkit/core/protocol";
 import { decodeRange } from "./decode.js";
@@ -44,7 +47,9 @@ export async function* streamRange(
       yield decodeRange(next.value.rangeResponse);
     }
   } catch (error) {
-    throw controller.signal.aborted ? controller.signal.reason : error;
+    if (!controller.signal.aborted) throw error;
+    const reason: unknown = controller.signal.reason;
+    throw reason !== signal?.reason && isEtcdError(reason, "DEADLINE") ? explained(reason) : reason;
   } finally {
     signal?.removeEventListener("abort", onAbort);
     controller.abort();
@@ -72,19 +77,25 @@ function chunkTimer(controller: AbortController, timeoutMs: number): <T>(pending
   return async (pending) => {
     let waiting = true;
     const giveUp = (): void => {
-      const error = new EtcdError("DEADLINE", `no part of the answer arrived within ${timeoutMs} ms`);
-      if (waiting) controller.abort(error);
+      const message = `the range read got no part of its answer within ${timeoutMs} ms`;
+      if (waiting) controller.abort(new EtcdError("DEADLINE", message));
     };
     // After a stall of the process, Node runs timers before it reads sockets: the chunk may be there already.
-    const timer = timeoutMs <= longestDelayMs ? setTimeout(() => setImmediate(giveUp), timeoutMs) : undefined;
+    const cancelTimer = systemClock.setTimer(timeoutMs, () => setImmediate(giveUp), true);
     try {
       return await pending;
     } finally {
       waiting = false;
-      clearTimeout(timer);
+      cancelTimer();
     }
   };
 }
 
-// Node fires longer timers at once; a wait of 24 days is one without limit.
-const longestDelayMs = 2 ** 31 - 1;
+/** A time limit that was kept by a signal, completed by where the time went. */
+function explained(limit: EtcdError): EtcdError {
+  const delay = delayOf(limit);
+  if (delay === undefined) return limit;
+  const { what, endpoint, cause } = delay;
+  const why = cause === undefined ? "" : `: ${cause.message}`;
+  return new EtcdError("DEADLINE", `${limit.message}, waiting for ${what}${why}`, { endpoint, cause });
+}

@@ -1,5 +1,6 @@
 import type { Clock } from "@etcdkit/transport";
 import { EtcdError } from "../errors/etcd-error.js";
+import type { Delay } from "./prerequisite.js";
 import type { Subchannel } from "./subchannel.js";
 
 /** How long a call may wait, and what it is. */
@@ -35,6 +36,12 @@ export class Balancer {
 
   get subchannels(): readonly Subchannel[] {
     return this.#subchannels;
+  }
+
+  /** Why a call has to wait here. */
+  get delay(): Delay {
+    const cause = this.#describe("UNAVAILABLE", "no endpoint is ready");
+    return { what: "an endpoint", endpoint: cause.endpoint, cause };
   }
 
   /** Replaces the choice. Calls that wait are served by the new one. */

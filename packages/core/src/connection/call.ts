@@ -1,16 +1,21 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { ContextValues } from "@connectrpc/connect";
 import type { Clock } from "@etcdkit/transport";
+import { noteDelay } from "../errors/abort-delay.js";
 import { EtcdError, isEtcdError } from "../errors/etcd-error.js";
 import { noteOutcome, type Outcome } from "../errors/outcome.js";
 import type { Wait } from "./balancer.js";
 import { idempotentKey, requireLeaderKey } from "./context.js";
 import { Lifetime } from "./lifetime.js";
+import type { Delay } from "./prerequisite.js";
 import { isRead } from "./retry.js";
 import { sleep } from "./sleep.js";
 
 // The header grpc-timeout has room for eight digits (gRPC over HTTP/2, "Timeout"): a good day of milliseconds.
 const longestTimeoutMs = 99_999_999;
+
+// Tries with a token that was out of date, each with another token.
+const maxOldRevisions = 20;
 
 /**
  * One call of the user's on its way, with all that its attempts share: time, abort, and what is known of a write. It
@@ -28,14 +33,18 @@ export class Call implements Wait {
   readonly deadline: number;
   /** Attempts that failed. */
   attempts = 0;
-  /** Attempts that failed because of the token. */
-  refusals = 0;
   /** Whether the token was fetched for this call; if it was, a refusal is not for its age. */
   loggedIn = false;
+  /** The endpoint of the last attempt. */
+  at: string | undefined;
+  /** What the call waits for at this moment, unless it is an answer. */
+  awaited: { readonly delay: Delay } | undefined;
   readonly #clock: Clock;
   readonly #closed: () => EtcdError | undefined;
   #ambiguous = false;
   #last: EtcdError | undefined;
+  #oldRevisions = 0;
+  #refused = false;
 
   constructor(
     method: Pick<DescMethod, "name" | "idempotency">,
@@ -78,8 +87,38 @@ export class Call implements Wait {
 
   /** Remembers a failure. A write that may have been applied stays so, whatever later attempts learn. */
   failed(error: EtcdError): void {
-    this.#last = error;
+    // What fails because of the abort says nothing of why it took so long.
+    if (!this.signal?.aborted) this.#last = error;
     if (error.outcome === "unknown") this.#ambiguous = true;
+  }
+
+  /** Remembers why the call cannot be sent yet. That is no attempt, so it leaves open nothing about a write. */
+  hindered(error: EtcdError): void {
+    this.#last = error;
+  }
+
+  /** Why the call takes so long, at this moment. */
+  get delay(): Delay {
+    const { at } = this;
+    const answer = { what: at === undefined ? "an answer" : `an answer from ${at}`, endpoint: at };
+    const { what, endpoint, cause = this.#last }: Delay = this.awaited?.delay ?? answer;
+    return { what, endpoint: endpoint ?? cause?.endpoint, cause };
+  }
+
+  /**
+   * Counts a refusal of the call's token, and tells how many pauses come before the next try; `undefined`: there is none.
+   *
+   * A token can be out of date again at once while users and roles change, so that is tried often. One that is not
+   * taken at all is replaced once: of the second it is known that it was fetched after the call had begun, by this call or
+   * by another, so a third would fare no better.
+   */
+  pausesAfterRefusal(error: EtcdError): number | undefined {
+    if (error.code === "AUTH_OLD_REVISION") {
+      return this.#oldRevisions < maxOldRevisions ? this.#oldRevisions++ : undefined;
+    }
+    if (this.#refused) return undefined;
+    this.#refused = true;
+    return 0;
   }
 
   /** Throws when the call must not go on: aborted, connection closed, out of time. */
@@ -145,22 +184,21 @@ export class Call implements Wait {
 
   #aborted(): unknown {
     const outcome = this.#outcome;
-    if (outcome !== undefined) noteOutcome(this.signal?.reason, outcome);
-    return this.signal?.reason;
+    const reason: unknown = this.signal?.reason;
+    if (outcome !== undefined) noteOutcome(reason, outcome);
+    if (isEtcdError(reason, "DEADLINE")) noteDelay(reason, this.delay);
+    return reason;
   }
 
   #timeUp(): EtcdError {
-    const last = this.#last;
-    const where = last?.endpoint === undefined ? "" : ` at ${last.endpoint}`;
-    const why = last === undefined || last.code === "DEADLINE" ? "" : `: ${last.message}`;
-    return new EtcdError(
-      "DEADLINE",
-      `${this.method}${where} did not finish within ${this.timeoutMs} ms${why}`,
-      {
-        outcome: this.#outcome,
-        endpoint: last?.endpoint,
-        cause: last,
-      },
-    );
+    const { what, endpoint, cause } = this.delay;
+    const { method, timeoutMs } = this;
+    // That an answer took too long is said already.
+    const why =
+      cause === undefined || (!this.awaited && cause.code === "DEADLINE") ? "" : `: ${cause.message}`;
+    const text = this.awaited
+      ? `${method} did not finish within ${timeoutMs} ms, waiting for ${what}`
+      : `${method}${endpoint === undefined ? "" : ` at ${endpoint}`} did not finish within ${timeoutMs} ms`;
+    return new EtcdError("DEADLINE", `${text}${why}`, { outcome: this.#outcome, endpoint, cause });
   }
 }

@@ -10,13 +10,14 @@ import { Call } from "./call.js";
 import type { CallHeaders, HeaderInput } from "./call-headers.js";
 import type { ResolvedOptions } from "./connect-options.js";
 import { Lifetime } from "./lifetime.js";
+import type { Prerequisite } from "./prerequisite.js";
 import { RepeatableStream } from "./repeatable-stream.js";
 import { mayRepeat } from "./retry.js";
 import type { Subchannel } from "./subchannel.js";
 import type { Tokens } from "./tokens.js";
 
-// A token may be refused again at once while users and roles change, but not for ever.
-const maxRefusals = 20;
+// While users and roles change, tries that come soon succeed: twenty of them fit into the time of a call.
+const longestRefusalPauseMs = 200;
 
 // `ready` waits like a read but is none of etcd's methods.
 const readiness = { name: "ready", idempotency: MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS } as const;
@@ -28,8 +29,10 @@ export interface CallerSetup {
   readonly headers: CallHeaders;
   /** `undefined` for the log-in itself, which carries no token and must not wait for one. */
   readonly tokens: Tokens | undefined;
-  /** What calls must wait for before they go out, for instance the check of the cluster's version; `undefined`: nothing. */
-  readonly admission: () => Promise<void> | undefined;
+  /** What else calls must wait for before they go out, for instance the check of the cluster's version. */
+  readonly admission?: Prerequisite | undefined;
+  /** Told of each call as it begins. */
+  readonly onCall?: ((call: Call) => void) | undefined;
   /** The error of a closed connection; `undefined` while it is open. */
   readonly closed: () => EtcdError | undefined;
 }
@@ -67,6 +70,7 @@ export class Caller implements Transport {
       const target = this.#pick(call, previous) ?? (await this.#waitToSend(call, previous));
       const token = tokens?.current;
       const sent = headers.for(token, call.requireLeader, header);
+      call.at = target.endpoint.url;
       const life = call.farLife();
       let failure: unknown;
       target.begin();
@@ -109,6 +113,7 @@ export class Caller implements Transport {
     const stream = new RepeatableStream(method, call, life, input, {
       acquire: async (previous) => {
         const target = this.#pick(call, previous) ?? (await this.#waitToSend(call, previous));
+        call.at = target.endpoint.url;
         const token = tokens?.current;
         return { target, token, headers: headers.for(token, call.requireLeader, header) };
       },
@@ -124,15 +129,17 @@ export class Caller implements Transport {
   }
 
   #call(method: ConstructorParameters<typeof Call>[0], request: ConstructorParameters<typeof Call>[1]): Call {
-    const { options, closed } = this.#setup;
-    return new Call(method, request, { clock: options.clock, closed });
+    const { options, closed, onCall } = this.#setup;
+    const call = new Call(method, request, { clock: options.clock, closed });
+    onCall?.(call);
+    return call;
   }
 
   /** The common case: an endpoint is ready and the token is there, so the call goes out without waiting for anything. */
   #pick(call: Call, previous: Subchannel | undefined): Subchannel | undefined {
     const { admission, balancer, tokens } = this.#setup;
     call.throwIfOver();
-    if (tokens?.ready === false || admission() !== undefined) return undefined;
+    if (tokens?.ready === false || admission?.ready === false) return undefined;
     return balancer.pick(previous);
   }
 
@@ -140,31 +147,42 @@ export class Caller implements Transport {
     const { admission, balancer, tokens } = this.#setup;
     while (true) {
       call.throwIfOver();
-      const admitted = admission();
-      if (admitted !== undefined) await call.until(admitted);
+      if (admission?.ready === false) await this.#obtain(call, admission);
       if (tokens?.ready === false) await this.#logIn(call, tokens);
       const target = balancer.pick(previous);
       if (target !== undefined) return target;
+      call.awaited = balancer;
       try {
         await balancer.ready(call);
       } catch (error) {
         throw call.rejection(error);
+      } finally {
+        call.awaited = undefined;
       }
     }
   }
 
-  /** Waits for a token. A log-in that failed for want of a member is tried again while the call has time. */
   async #logIn(call: Call, tokens: Tokens): Promise<void> {
-    for (let failures = 1; ; failures++) {
-      try {
-        await call.until(tokens.fetch());
-        call.loggedIn = true;
-        return;
-      } catch (error) {
-        call.throwIfOver();
-        if (!(isEtcdError(error, "UNAVAILABLE") || isEtcdError(error, "DEADLINE"))) throw error;
-        await call.pause(pauseMs(this.#backOff, failures));
+    await this.#obtain(call, tokens);
+    call.loggedIn = true;
+  }
+
+  /** Waits for what must come first. What failed for want of a member is tried again while the call has time. */
+  async #obtain(call: Call, prerequisite: Prerequisite): Promise<void> {
+    call.awaited = prerequisite;
+    try {
+      for (let failures = 1; ; failures++) {
+        try {
+          return await call.until(prerequisite.fetch());
+        } catch (error) {
+          call.throwIfOver();
+          if (!(isEtcdError(error, "UNAVAILABLE") || isEtcdError(error, "DEADLINE"))) throw error;
+          call.hindered(error);
+          await call.pause(pauseMs(this.#backOff, failures));
+        }
       }
+    } finally {
+      call.awaited = undefined;
     }
   }
 
@@ -193,7 +211,10 @@ export class Caller implements Transport {
     const foreign = error.code === "PROTOCOL" && error.grpcCode === undefined;
     if (foreign) target.reject(error);
     const refusal = tokens?.afterRefusal(error, token) ?? "final";
-    if (refusal !== "final" && tokens !== undefined && ++call.refusals <= maxRefusals) {
+    const pauses = refusal === "final" ? undefined : call.pausesAfterRefusal(error);
+    if (tokens !== undefined && pauses !== undefined) {
+      const backOff = { ...this.#backOff, capMs: longestRefusalPauseMs };
+      if (pauses > 0) await call.pause(pauseMs(backOff, pauses));
       return refusal === "renew" ? await this.#logIn(call, tokens) : undefined;
     }
     const endpoints = new Set(balancer.subchannels.map((subchannel) => subchannel.endpoint.url)).size;

@@ -1,24 +1,26 @@
 import type { Transport } from "@connectrpc/connect";
-import type { CancelTimer, ConnectionState } from "@etcdkit/transport";
-import { failureText } from "@etcdkit/transport";
+import type { ConnectionState } from "@etcdkit/transport";
 import type { CallOptions } from "../call-options.js";
-import { EtcdError, isEtcdError } from "../errors/etcd-error.js";
-import { Auth, Cluster } from "../gen/etcdserverpb/rpc_pb.js";
+import { EtcdError } from "../errors/etcd-error.js";
+import { Cluster } from "../gen/etcdserverpb/rpc_pb.js";
 import { callChecks, checkOptions, optionTable } from "../options.js";
+import { AutoSync } from "./auto-sync.js";
 import { Balancer } from "./balancer.js";
 import { CallHeaders } from "./call-headers.js";
-import { Caller } from "./caller.js";
-import { checkClusterVersion } from "./cluster-version.js";
+import { Caller, type CallerSetup } from "./caller.js";
 import { guardCredentials, type ResolvedOptions } from "./connect-options.js";
 import type { Connection } from "./connection.js";
 import { callContext } from "./context.js";
 import { type Endpoint, parseEndpoint, parseEndpoints } from "./endpoint.js";
 import { type ConnectionEvent, ConnectionEvents } from "./events.js";
 import { intercepted } from "./interceptors.js";
+import { LogIn } from "./log-in.js";
 import { memberEndpoints } from "./member-endpoints.js";
+import { effortTimeoutMs } from "./prerequisite.js";
 import type { Subchannel } from "./subchannel.js";
 import { SubchannelPool } from "./subchannel-pool.js";
 import { Tokens } from "./tokens.js";
+import { type OpenMembers, VersionCheck, type VersionCheckSetup } from "./version-check.js";
 
 const readyOptions = optionTable("ready", {
   signal: callChecks.signal,
@@ -26,9 +28,6 @@ const readyOptions = optionTable("ready", {
 });
 const syncOptions = optionTable("sync", callChecks);
 const eventsOptions = optionTable("events", { signal: callChecks.signal });
-
-// How long one synchronisation with the member list may take when nobody waits for it.
-const autoSyncTimeoutMs = 5_000;
 
 /** {@link Connection}, put together from its parts. */
 export class ClusterConnection implements Connection {
@@ -42,29 +41,47 @@ export class ClusterConnection implements Connection {
   readonly #pool: SubchannelPool;
   readonly #headers = new CallHeaders();
   readonly #tokens: Tokens;
+  readonly #versionCheck: VersionCheck;
+  readonly #autoSync: AutoSync;
   readonly #closing = new AbortController();
   #unfollow: () => void = () => undefined;
   #endpoints: readonly Endpoint[];
-  #cancelAutoSync: CancelTimer | undefined;
-  #versionCheck: Promise<void> | undefined;
-  #versionChecked: boolean;
   #closed: EtcdError | undefined;
   #closure: Promise<void> | undefined;
 
   constructor(options: ResolvedOptions) {
     this.#options = options;
     this.#endpoints = options.endpoints;
-    this.#versionChecked = !options.rejectOldCluster;
     this.#pool = new SubchannelPool(options, () => this.#onLink(), this.#emit);
     this.#balancer = this.#balancerOver(this.#pool.replace(options.endpoints), options.balancing);
-    this.#tokens = new Tokens(
-      options.credentials,
-      (request) => this.#logIn(request),
-      (authEnabled) => this.#emit({ type: "logged-in", authEnabled }),
+    const effort = { signal: this.signal, timeoutMs: effortTimeoutMs(options) };
+    const logIn = new LogIn({
+      ...effort,
+      caller: (onCall) =>
+        this.#callerOver(this.#balancer, {
+          headers: new CallHeaders(),
+          tokens: undefined,
+          admission: undefined,
+          onCall,
+        }),
+    });
+    this.#tokens = new Tokens(options.credentials, logIn, (authEnabled) =>
+      this.#emit({ type: "logged-in", authEnabled }),
     );
+    this.#versionCheck = new VersionCheck({
+      ...effort,
+      wanted: options.rejectOldCluster,
+      open: (onCall) => this.#openMembers(onCall),
+    });
+    this.#autoSync = new AutoSync({
+      intervalMs: options.autoSyncIntervalMs,
+      clock: options.clock,
+      logger: options.logger,
+      sync: (timeoutMs) => this.sync({ timeoutMs }),
+      failed: (error) => this.#emit({ type: "sync-failed", error }),
+    });
     this.transport = this.#transportOver(this.#balancer);
     this.#follow(options.signal);
-    this.#scheduleAutoSync();
   }
 
   /** Which side of the line between TLS and plaintext the connection is on; it never changes. */
@@ -143,7 +160,7 @@ export class ClusterConnection implements Connection {
     const closed = new EtcdError("CLOSED", "the connection is closed");
     this.#closed = closed;
     this.#unfollow();
-    this.#cancelAutoSync?.();
+    this.#autoSync.stop();
     this.#closing.abort(closed);
     for (const balancer of this.#balancers) balancer.close(closed);
     this.#tokens.clear();
@@ -157,62 +174,32 @@ export class ClusterConnection implements Connection {
     return intercepted(this.#callerOver(balancer), this.#options.interceptors);
   }
 
-  #callerOver(balancer: Balancer, admission?: () => undefined): Caller {
+  #callerOver(balancer: Balancer, other: Partial<CallerSetup> = {}): Caller {
     return new Caller({
       options: this.#options,
       balancer,
       headers: this.#headers,
       tokens: this.#tokens,
-      admission: admission ?? (() => (this.#versionChecked ? undefined : this.#checkVersion())),
+      admission: this.#versionCheck,
       closed: () => this.#closed,
+      ...other,
     });
   }
 
-  async #logIn(request: Parameters<ConstructorParameters<typeof Tokens>[1]>[0]): Promise<string> {
-    const caller = new Caller({
-      options: this.#options,
-      balancer: this.#balancer,
-      headers: new CallHeaders(),
-      tokens: undefined,
-      admission: () => undefined,
-      closed: () => this.#closed,
-    });
-    // Logging in twice does no harm.
-    const context = callContext({ idempotent: true });
-    const { authenticate } = Auth.method;
-    const answer = await caller.unary(authenticate, this.signal, undefined, undefined, request, context);
-    return answer.message.token;
-  }
-
-  /** One check for all calls that wait for it; one that fails is made again for the next call. */
-  #checkVersion(): Promise<void> {
-    this.#versionCheck ??= this.#askVersions().then(
-      () => {
-        this.#versionChecked = true;
-      },
-      (error: unknown) => {
-        this.#versionCheck = undefined;
-        throw error;
-      },
-    );
-    return this.#versionCheck;
-  }
-
-  async #askVersions(): Promise<void> {
-    const members = new Map<string, Transport>();
+  /** A transport to each endpoint. Calls over them wait for no version check: they are the check. */
+  #openMembers(onCall: Parameters<VersionCheckSetup["open"]>[0]): OpenMembers {
+    const transports = new Map<string, Transport>();
     const balancers = this.#endpoints.map((endpoint) => {
+      const { url } = endpoint;
       const balancer = this.#balancerOver(this.#pool.linksTo(endpoint));
-      members.set(
-        endpoint.url,
-        this.#callerOver(balancer, () => undefined),
-      );
+      const setup: Partial<CallerSetup> = { admission: undefined, onCall: (call) => onCall(url, call) };
+      transports.set(url, this.#callerOver(balancer, setup));
       return balancer;
     });
-    try {
-      await checkClusterVersion(members, { signal: this.signal });
-    } finally {
+    const close = (): void => {
       for (const balancer of balancers) this.#balancers.delete(balancer);
-    }
+    };
+    return { transports, close };
   }
 
   /** The one member to choose from for calls that are pinned to it. */
@@ -245,8 +232,9 @@ export class ClusterConnection implements Connection {
     const before = this.endpoints().join();
     this.#endpoints = endpoints;
     this.#balancer.use(this.#pool.replace(endpoints));
-    if (this.endpoints().join() !== before)
-      this.#emit({ type: "endpoints-changed", endpoints: this.endpoints() });
+    if (this.endpoints().join() === before) return;
+    this.#versionCheck.restart();
+    this.#emit({ type: "endpoints-changed", endpoints: this.endpoints() });
   }
 
   #onLink(): void {
@@ -259,26 +247,5 @@ export class ClusterConnection implements Connection {
     this.#unfollow = () => signal.removeEventListener("abort", onAbort);
     signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) onAbort();
-  }
-
-  #scheduleAutoSync(): void {
-    const { autoSyncIntervalMs, clock, logger } = this.#options;
-    if (autoSyncIntervalMs === undefined || this.#closed !== undefined) return;
-    this.#cancelAutoSync = clock.setTimer(
-      autoSyncIntervalMs,
-      () => {
-        this.sync({ timeoutMs: autoSyncTimeoutMs })
-          .catch((reason: unknown) => {
-            if (this.#closed !== undefined) return;
-            const error = isEtcdError(reason)
-              ? reason
-              : new EtcdError("UNAVAILABLE", failureText(reason), { cause: reason });
-            logger.warn("could not read the member list", { code: error.code, message: error.message });
-            this.#emit({ type: "sync-failed", error });
-          })
-          .finally(() => this.#scheduleAutoSync());
-      },
-      false,
-    );
   }
 }

@@ -27,16 +27,19 @@ export function isTooOld(version: string, oldest: string): boolean | undefined {
  *
  * @throws {@link EtcdError} `OLD_CLUSTER` when one is older than the release before this client's, `PROTOCOL` for a
  * version that cannot be read, or what a call rejects with. The first error decides.
+ * @param onAnswer - Told of each member whose answer is there.
  */
 export async function checkClusterVersion(
   members: ReadonlyMap<string, Transport>,
   call: Pick<CallOptions, "signal" | "timeoutMs">,
+  onAnswer: (url: string) => void,
 ): Promise<void> {
   const oldest = oldestAccepted(clientApiVersion);
   await Promise.all(
     [...members].map(async ([url, member]) => {
       const { status } = Maintenance.method;
       const answer = await member.unary(status, call.signal, call.timeoutMs, undefined, {});
+      onAnswer(url);
       const { version } = answer.message;
       const tooOld = isTooOld(version, oldest);
       if (tooOld === undefined) {

@@ -4,6 +4,10 @@ import { checkOptions, optionTable } from "../options.js";
 export type Credentials =
   | { readonly username: string; readonly password: string; readonly token?: undefined }
   | {
+      /**
+       * A function is asked for a token when the first call needs one and when the server refuses the last one; once for
+       * all calls that wait, and not again before its promise has settled. How long it may take is its own business.
+       */
       readonly token: string | (() => Promise<string>);
       readonly username?: undefined;
       readonly password?: undefined;

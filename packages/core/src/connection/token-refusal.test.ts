@@ -107,14 +107,71 @@ describe("a token that is refused", () => {
     expect(await caught(kv.put({}))).toMatchObject({ code: "AUTH_FAILED", outcome: "not-applied" });
   });
 
-  it("is not renewed for ever", async () => {
+  it.each([
+    ["INVALID_AUTH_TOKEN", invalidToken],
+    ["USER_EMPTY", userEmpty],
+  ])("is renewed once for a call; the second refusal is final: %s", async (code, refusal) => {
+    const { cluster, connection, kv } = await expired();
+    await using _closing = connection;
+    cluster.serve = () => {
+      throw refusal();
+    };
+    expect(await caught(kv.put({}))).toMatchObject({ code, outcome: "not-applied" });
+    expect(cluster.tokens("Put")).toEqual(["t1", "t2"]);
+    expect(cluster.count("Authenticate")).toBe(1);
+  });
+
+  it("is renewed once for a call whose own token, fetched for it, is refused", async () => {
+    const cluster = new AuthCluster();
+    cluster.serve = () => {
+      throw invalidToken();
+    };
+    await using connection = cluster.connect(a, { credentials: user });
+    const failed = caught(createClient(KV, connection.transport).put({}));
+    expect(await failed).toMatchObject({ code: "INVALID_AUTH_TOKEN", outcome: "not-applied" });
+    expect(cluster.tokens("Put")).toEqual(["t1", "t2"]);
+    expect(cluster.count("Authenticate")).toBe(2);
+  });
+
+  it("is not renewed again by a call that was refused with the token of another's renewal", async () => {
     const { cluster, connection, kv } = await expired();
     await using _closing = connection;
     cluster.serve = () => {
       throw invalidToken();
     };
-    expect(await caught(kv.put({}))).toMatchObject({ code: "INVALID_AUTH_TOKEN", outcome: "not-applied" });
-    expect(cluster.count("Authenticate")).toBeLessThanOrEqual(21);
+    const errors = await Promise.all(Array.from({ length: 50 }, () => caught(kv.put({}))));
+    for (const error of errors) expect(error).toMatchObject({ code: "INVALID_AUTH_TOKEN" });
+    expect(cluster.tokens("Put")).toEqual([...Array(50).fill("t1"), ...Array(50).fill("t2")]);
+    expect(cluster.count("Authenticate")).toBe(1);
+  });
+
+  // integration/v3_auth_test.go:TestV3AuthOldRevConcurrent
+  it("is renewed again and again, with short pauses, while users and roles change", async () => {
+    const { cluster, connection, kv } = await expired();
+    await using _closing = connection;
+    let changes = 12;
+    cluster.serve = () => {
+      if (changes-- > 0) throw oldRevision();
+      return {};
+    };
+    cluster.refusal = oldRevision;
+    const writing = kv.put({});
+    await cluster.clock.advance(3_000);
+    await writing;
+    expect(cluster.count("Put")).toBe(14);
+  });
+
+  it("for its revision is not renewed for ever", async () => {
+    const { cluster, connection, kv } = await expired();
+    await using _closing = connection;
+    cluster.serve = () => {
+      throw oldRevision();
+    };
+    cluster.refusal = oldRevision;
+    const failed = caught(kv.put({}));
+    await cluster.clock.advance(5_000);
+    expect(await failed).toMatchObject({ code: "AUTH_OLD_REVISION", outcome: "not-applied" });
+    expect(cluster.count("Put")).toBe(21);
   });
 
   it("is not what PERMISSION_DENIED means, for calls with one answer", async () => {
@@ -141,13 +198,14 @@ describe("a token that is refused", () => {
 // client/v3/retry_interceptor_test.go:TestClientShouldRefreshToken
 describe("whether a refusal is answered with a new token", () => {
   const refused = (code: EtcdError["code"]): EtcdError => new EtcdError(code, "no");
+  const delay = { what: "the log-in" };
   const never = (): Promise<never> => Promise.reject(new Error("not asked for"));
 
   /** Tokens as a connection has them once it is logged in. */
   async function loggedIn(credentials: Credentials | undefined): Promise<Tokens> {
     const tokens = new Tokens(
       credentials,
-      () => Promise.resolve("t1"),
+      { authenticate: () => Promise.resolve("t1"), delay },
       () => undefined,
     );
     await tokens.fetch();
@@ -183,7 +241,7 @@ describe("whether a refusal is answered with a new token", () => {
   });
 
   it("needs no log-in without credentials", () => {
-    const tokens = new Tokens(undefined, never, () => undefined);
+    const tokens = new Tokens(undefined, { authenticate: never, delay }, () => undefined);
     expect(tokens.ready).toBe(true);
     expect(tokens.current).toBeUndefined();
   });

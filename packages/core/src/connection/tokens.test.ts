@@ -187,7 +187,7 @@ describe("closing", () => {
   it("forgets the token", async () => {
     const tokens = new Tokens(
       user,
-      () => Promise.resolve("t1"),
+      { authenticate: () => Promise.resolve("t1"), delay: { what: "the log-in" } },
       () => undefined,
     );
     await tokens.fetch();

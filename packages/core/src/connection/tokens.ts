@@ -2,9 +2,11 @@ import { create } from "@bufbuild/protobuf";
 import { EtcdError, isEtcdError } from "../errors/etcd-error.js";
 import { type AuthenticateRequest, AuthenticateRequestSchema } from "../gen/etcdserverpb/rpc_pb.js";
 import { type Credentials, checkToken } from "./credentials.js";
+import type { LogIn } from "./log-in.js";
+import type { Delay, Prerequisite } from "./prerequisite.js";
 
-/** Logs in and gives the token; rejects with `AUTH_NOT_ENABLED` when the cluster wants none. */
-export type LogIn = (request: AuthenticateRequest) => Promise<string>;
+// What is waited for by who waits for it.
+const providerDelay: Delay = { what: "the function given as `credentials.token`" };
 
 function authenticateRequest(name: string, password: string): AuthenticateRequest {
   return create(AuthenticateRequestSchema, { name, password });
@@ -14,16 +16,23 @@ function authenticateRequest(name: string, password: string): AuthenticateReques
  * The one token of a connection. It is fetched when the first call needs it, once however many calls wait for it, and
  * again when a server refuses it. The old token stays in use until the new one is there.
  */
-export class Tokens {
+export class Tokens implements Prerequisite {
   readonly #fetch: (() => Promise<string>) | undefined;
+  readonly #delay: () => Delay;
   readonly #renewable: boolean;
   readonly #onLogIn: (authEnabled: boolean) => void;
   #token: string | undefined;
   #fetched: boolean;
   #fetching: Promise<void> | undefined;
 
-  constructor(credentials: Credentials | undefined, logIn: LogIn, onLogIn: (authEnabled: boolean) => void) {
+  /** @param logIn - Rejects with `AUTH_NOT_ENABLED` when the cluster wants no token. */
+  constructor(
+    credentials: Credentials | undefined,
+    logIn: Pick<LogIn, "authenticate" | "delay">,
+    onLogIn: (authEnabled: boolean) => void,
+  ) {
     this.#onLogIn = onLogIn;
+    this.#delay = credentials?.token === undefined ? () => logIn.delay : () => providerDelay;
     if (credentials === undefined) {
       this.#fetched = true;
       this.#renewable = false;
@@ -37,13 +46,17 @@ export class Tokens {
       const request = authenticateRequest(credentials.username, credentials.password);
       this.#renewable = true;
       this.#fetched = false;
-      this.#fetch = () => logIn(request);
+      this.#fetch = () => logIn.authenticate(request);
     }
   }
 
   /** Whether {@link current} can be used as it is. */
   get ready(): boolean {
     return this.#fetched;
+  }
+
+  get delay(): Delay {
+    return this.#delay();
   }
 
   /** The token to send; `undefined` to send none. */
