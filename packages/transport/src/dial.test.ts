@@ -11,8 +11,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { address } from "../test/support/address.js";
 import { caught } from "../test/support/caught.js";
 import { createCertificateAuthority } from "../test/support/certificates.js";
+import { goaway, settings as settingsFrame } from "../test/support/frames.js";
 import { listen, startHttp2Server } from "../test/support/http2-server.js";
-import { type MakeTransport, neverAborts, transports } from "../test/support/linked.js";
+import { callOnce, type MakeTransport, neverAborts, transports } from "../test/support/linked.js";
 import { createManualClock } from "../test/support/manual-clock.js";
 import type { TlsSettings } from "./dial.js";
 import type { EndpointTransport } from "./endpoint-transport.js";
@@ -252,6 +253,20 @@ function testLink(make: MakeTransport): void {
       socket?.write(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])); // SETTINGS, empty
       await connecting;
       expect(states).toEqual(["connecting", "ready"]);
+      await transport.close();
+    });
+
+    it("does not stay up when the server comes and goes in one breath", async () => {
+      const breath = Buffer.concat([settingsFrame(), goaway(0)]);
+      await using server = await listen(createServer((socket) => socket.write(breath)));
+      const transport = transportTo(`http://127.0.0.1:${server.port}`);
+      const gone = new Promise<string>((resolve) => {
+        transport.subscribe(({ state }) => ["idle", "failed"].includes(state) && resolve(state));
+      });
+      await transport.connect(neverAborts).catch(() => undefined);
+      const state = await gone;
+      expect(transport.state).toBe(state);
+      expect(await caught(callOnce(transport))).toMatchObject({ disposition: "unsent" });
       await transport.close();
     });
 

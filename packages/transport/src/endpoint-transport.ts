@@ -13,6 +13,7 @@ export type ConnectionState = "idle" | "connecting" | "ready" | "failed" | "clos
 
 /** Something that happened to the link of one endpoint. */
 export interface TransportEvent {
+  /** What the link has become. */
   readonly state: ConnectionState;
   /** Why the link left `ready` or never got there. */
   readonly reason?: unknown;
@@ -29,6 +30,7 @@ export interface ConnectionWait {
  * the business of whoever balances.
  */
 export interface EndpointTransport extends Transport {
+  /** How the link is now. */
   readonly state: ConnectionState;
   /**
    * Dials unless the link is up already, once for all that ask at the same time: the first one's signal counts. Rejects

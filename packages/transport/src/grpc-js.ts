@@ -31,6 +31,7 @@ import {
   Metadata,
   type StatusObject,
 } from "@grpc/grpc-js";
+import type { Disposition } from "./disposition.js";
 import { RequestSource } from "./grpc/request-source.js";
 
 /** A transport over grpc-js. */
@@ -41,7 +42,7 @@ export interface GrpcJsTransport extends Transport {
 
 /**
  * Makes a transport over grpc-js. What it cannot do: tell of a call that failed whether the server can have seen it
- * (errors carry no `disposition`), or show the state of its connections.
+ * (errors carry no `disposition`, but for those of a closed channel), or show the state of its connections.
  *
  * @param channelOrAddress - A channel, or the address to make one for, as grpc-js spells it: `localhost:2379`,
  * `dns:///etcd.example:2379`, `unix:/run/etcd.sock`.
@@ -101,16 +102,18 @@ class GrpcJs implements GrpcJsTransport {
       const request = encode(method.input, input);
       const responseHeader = new Headers();
       let message: MessageShape<O> | undefined;
-      const call = this.#client.makeUnaryRequest<Buffer, MessageShape<O>>(
-        pathOf(method),
-        (bytes) => bytes,
-        (bytes) => decode(method.output, bytes),
-        request,
-        toMetadata(header),
-        deadlineIn(timeoutMs),
-        (_error, value) => {
-          message = value;
-        },
+      const call = begun(() =>
+        this.#client.makeUnaryRequest<Buffer, MessageShape<O>>(
+          pathOf(method),
+          (bytes) => bytes,
+          (bytes) => decode(method.output, bytes),
+          request,
+          toMetadata(header),
+          deadlineIn(timeoutMs),
+          (_error, value) => {
+            message = value;
+          },
+        ),
       );
       const onAbort = (): void => {
         call.cancel();
@@ -140,12 +143,14 @@ class GrpcJs implements GrpcJsTransport {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) throw aborted(signal);
       const requests = new RequestSource(input);
-      const call = this.#client.makeBidiStreamRequest<Buffer, MessageShape<O>>(
-        pathOf(method),
-        (bytes) => bytes,
-        (bytes) => decode(method.output, bytes),
-        toMetadata(header),
-        deadlineIn(timeoutMs),
+      const call = begun(() =>
+        this.#client.makeBidiStreamRequest<Buffer, MessageShape<O>>(
+          pathOf(method),
+          (bytes) => bytes,
+          (bytes) => decode(method.output, bytes),
+          toMetadata(header),
+          deadlineIn(timeoutMs),
+        ),
       );
       const responseHeader = new Headers();
       const trailer = new Headers();
@@ -223,6 +228,19 @@ async function* messagesOf<M>(
     throw reason === undefined ? errorOf(error as StatusObject) : reason.error;
   } finally {
     call.cancel();
+  }
+}
+
+/** A channel that is closed throws, at once. */
+function begun<C>(begin: () => C): C {
+  try {
+    return begin();
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    const disposition: Disposition = "unsent";
+    throw Object.assign(new ConnectError(message, Code.Unavailable, undefined, undefined, cause), {
+      disposition,
+    });
   }
 }
 
