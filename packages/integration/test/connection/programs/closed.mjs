@@ -6,6 +6,8 @@ import { Watch } from "@etcdkit/core/protocol";
 import { createKv } from "@etcdkit/kv";
 
 const { endpoint, silent, secure, ca, logIn, failing } = JSON.parse(process.argv[2] ?? "");
+// Node opens the pipes of its output when the first socket closes; they are no remains of ours.
+void [process.stdout, process.stderr];
 const before = resources();
 const ended = {};
 
