@@ -1,5 +1,4 @@
 import { isIPv6 } from "node:net";
-import { setTimeout as delay } from "node:timers/promises";
 import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
 import { KV } from "@etcdkit/core/protocol";
 import type { EtcdMember } from "@etcdkit/testing";

@@ -150,7 +150,7 @@ describeNewestEtcd("our transport, when what it is connected to is slow or silen
     let isOver = false;
     const browning = (async () => {
       for (let round = 0; round < 40; round++) {
-        member?.pause();
+        await member?.pause();
         await delay(80); // the fault itself, which lasts that long
         member?.resume();
         await delay(20);
