@@ -1,9 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createClient } from "@connectrpc/connect";
-import { Auth } from "@etcdkit/core/protocol";
-import { type EtcdCluster, startEtcd } from "@etcdkit/testing";
+import { authRevision, type EtcdCluster, openGrpcTransport, startEtcd } from "@etcdkit/testing";
 import { createEtcd } from "etcdkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runProgram } from "./run.js";
@@ -81,9 +79,13 @@ describe("an example prints what its last comment says, and leaves no keys behin
     });
 
     it("token", async () => {
-      await using admin = await cluster.openAdmin();
-      const { authRevision } = await createClient(Auth, admin.transport).authStatus({});
-      const token = cluster.auth?.signToken?.({ username: "root", revision: authRevision });
+      const { root, signToken } = cluster.auth ?? {};
+      if (root === undefined) throw new Error("the cluster has no users");
+      await using anonymous = openGrpcTransport(cluster.endpoints[0] ?? "");
+      const token = signToken?.({
+        username: "root",
+        revision: await authRevision(anonymous.transport, root),
+      });
       const file = join(directory, "token");
       await writeFile(file, `${token}\n`);
       await expectOutput("token", { ETCD_ENDPOINTS: cluster.endpoints.join(), ETCD_TOKEN_FILE: file });

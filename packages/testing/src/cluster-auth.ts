@@ -69,3 +69,19 @@ export async function enableAuth(transport: Transport, { root, reader }: Cluster
   await auth.userGrantRole({ user: reader.name, role: "reader" });
   await auth.authEnable({});
 }
+
+/**
+ * The revision of the auth store, as the tokens of a JWT cluster carry it. It is read from a token that the server signs:
+ * before 3.5 nothing else tells.
+ *
+ * @param transport - Of any connection; no token is needed.
+ * @throws Error when the cluster's tokens are not JWT.
+ */
+export async function authRevision(transport: Transport, { name, password }: ClusterUser): Promise<bigint> {
+  const { token } = await createClient(Auth, transport).authenticate({ name, password });
+  const claims: unknown = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
+  if (typeof claims !== "object" || claims === null || !("revision" in claims)) {
+    throw new Error("the token names no revision");
+  }
+  return BigInt(claims.revision as number);
+}

@@ -5,6 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Code, type ConnectError, createClient } from "@connectrpc/connect";
 import { Auth, Cluster, KV, Maintenance } from "@etcdkit/core/protocol";
 import { describe, expect, it, vi } from "vitest";
+import { authRevision } from "./cluster-auth.js";
 import { findEtcdBinaries } from "./etcd-binaries.js";
 import { type EtcdCluster, startEtcd } from "./etcd-cluster.js";
 import { openGrpcTransport } from "./grpc-transport.js";
@@ -45,7 +46,7 @@ describe("an etcd cluster", { timeout: 60_000 }, () => {
     expect(await createClient(Maintenance, admin.transport).status({})).toMatchObject({
       version: cluster.version,
     });
-    expect(await member?.log()).toContain("listen-client-urls");
+    expect(await member?.log()).toContain(cluster.endpoints[0]); // where it listens
     expect(isAlive(member?.pid ?? 0)).toBe(true);
     await Promise.all([cluster.close(), cluster.close()]);
     expect(isAlive(member?.pid ?? 0)).toBe(false);
@@ -132,9 +133,12 @@ describe("an etcd cluster", { timeout: 60_000 }, () => {
 
   it("with JWT takes the tokens that it and its key's owner sign, at the current auth revision only", async () => {
     await using cluster = await startEtcd({ auth: "jwt", tokenTtlSeconds: 60 });
-    await using admin = await cluster.openAdmin();
-    const { authRevision: revision } = await createClient(Auth, admin.transport).authStatus({});
     const [endpoint = ""] = cluster.endpoints;
+    await using anonymous = openGrpcTransport(endpoint);
+    const revision = await authRevision(
+      anonymous.transport,
+      cluster.auth?.root ?? { name: "", password: "" },
+    );
     const write = (claims: { revision: bigint; ttlSeconds?: number }) =>
       codeOf(serves(cluster, endpoint, cluster.auth?.signToken?.({ username: "root", ...claims })));
     expect(await write({ revision })).toBeUndefined();
@@ -220,8 +224,8 @@ describe("an etcd cluster", { timeout: 60_000 }, () => {
       .mockImplementation((text) => shown.push(String(text)) > 0);
     try {
       await using cluster = await startEtcd({ quiet: false });
-      expect(shown.join("")).toContain("listen-client-urls");
-      await expect.poll(() => cluster.members[0]?.log()).toContain("listen-client-urls");
+      expect(shown.join("")).toContain(cluster.endpoints[0]);
+      await expect.poll(() => cluster.members[0]?.log()).toContain(cluster.endpoints[0]);
     } finally {
       write.mockRestore();
     }

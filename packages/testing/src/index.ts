@@ -13,7 +13,7 @@ export {
   createCertificateAuthority,
   type IssueOptions,
 } from "./certificate-authority.js";
-export type { ClusterAuth, ClusterUser } from "./cluster-auth.js";
+export { authRevision, type ClusterAuth, type ClusterUser } from "./cluster-auth.js";
 export type { CertificateFiles, ClusterTls } from "./cluster-tls.js";
 export {
   compareVersions,

@@ -4,8 +4,8 @@ import { createPrivateKey, sign } from "node:crypto";
 export interface TokenClaims {
   readonly username: string;
   /**
-   * The auth revision that the token was made at. etcd refuses the token once its auth store has moved on; the current
-   * one is `authRevision` of an `AuthStatus` answer.
+   * The auth revision that the token was made at. etcd refuses the token once its auth store has moved on; `authRevision`
+   * tells the current one.
    */
   readonly revision: bigint;
   /** Seconds from now until it expires; may be negative for one that has. Default 300. */

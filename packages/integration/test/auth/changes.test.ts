@@ -1,8 +1,8 @@
 import { createKv } from "@etcdkit/kv";
-import type { EtcdOptions } from "@etcdkit/testing";
+import { authRevision, type EtcdOptions } from "@etcdkit/testing";
 import { afterAll, describe, expect, it } from "vitest";
 import { describeEachEtcd } from "../support/each-etcd.js";
-import { addUser, authOf, authRevision, credentialsOf } from "./users.js";
+import { addUser, authOf, credentialsOf } from "./users.js";
 import { secretValue, Witness } from "./witness.js";
 
 const kinds = ["simple", "jwt"] as const;

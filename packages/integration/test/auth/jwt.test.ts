@@ -1,10 +1,9 @@
 import { createClient } from "@connectrpc/connect";
 import { Auth } from "@etcdkit/core/protocol";
 import { createKv } from "@etcdkit/kv";
-import { openGrpcTransport } from "@etcdkit/testing";
+import { authRevision, openGrpcTransport } from "@etcdkit/testing";
 import { afterAll, expect, it } from "vitest";
 import { describeEachEtcd } from "../support/each-etcd.js";
-import { authRevision } from "./users.js";
 import { secretValue, Witness } from "./witness.js";
 
 const ttlSeconds = 2;

@@ -1,4 +1,4 @@
-import { type Client, createClient, type Transport } from "@connectrpc/connect";
+import { type Client, createClient } from "@connectrpc/connect";
 import type { Connection } from "@etcdkit/core";
 import { Auth, Permission_Type } from "@etcdkit/core/protocol";
 import type { ClusterUser } from "@etcdkit/testing";
@@ -37,18 +37,4 @@ export async function enableAuth(auth: Client<typeof Auth>, password: string): P
   await auth.userAdd({ name: "root", password });
   await auth.userGrantRole({ user: "root", role: "root" });
   await auth.authEnable({});
-}
-
-/**
- * The revision of the auth store, as a token of a JWT cluster carries it: before 3.5 nothing else tells.
- *
- * @param transport - Of any connection; no token is needed.
- */
-export async function authRevision(transport: Transport, { name, password }: ClusterUser): Promise<bigint> {
-  const { token } = await createClient(Auth, transport).authenticate({ name, password });
-  const claims: unknown = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
-  if (typeof claims !== "object" || claims === null || !("revision" in claims)) {
-    throw new Error("the token names no revision");
-  }
-  return BigInt(claims.revision as number);
 }

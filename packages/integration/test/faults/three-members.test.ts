@@ -23,7 +23,7 @@ function expectSound({ readFailures, writes }: LoadReport): void {
   expect(writes.faults).toEqual([]);
 }
 
-// The oldest and the newest version only: it takes a minute for each, and what is tested here the client does alone.
+// The oldest and the newest version only: it takes half a minute for each, and what is tested here the client does alone.
 describeOldestAndNewestEtcd("readers and writers on three members", (etcd) => {
   const shared = etcd.shared({ members: 3 });
 

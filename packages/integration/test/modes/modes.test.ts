@@ -1,7 +1,6 @@
 import type { Connection, ConnectOptions } from "@etcdkit/core";
-import { type EtcdCluster, type EtcdOptions, openGrpcTransport } from "@etcdkit/testing";
+import { authRevision, type EtcdCluster, type EtcdOptions, openGrpcTransport } from "@etcdkit/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { authRevision } from "../auth/users.js";
 import { describeNewestEtcd } from "../support/newest.js";
 import { type ModeGround, selection } from "./selection.js";
 
