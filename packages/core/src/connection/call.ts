@@ -16,6 +16,8 @@ const longestTimeoutMs = 99_999_999;
 
 // Tries with a token that was out of date, each with another token.
 const maxOldRevisions = 20;
+// How often a fresh token is offered again to members that may lag behind the one that gave it.
+const maxOffers = 5;
 
 /**
  * One call of the user's on its way, with all that its attempts share: time, abort, and what is known of a write. It
@@ -41,10 +43,11 @@ export class Call implements Wait {
   awaited: { readonly delay: Delay } | undefined;
   readonly #clock: Clock;
   readonly #closed: () => EtcdError | undefined;
+  readonly #closing: AbortSignal;
   #ambiguous = false;
   #last: EtcdError | undefined;
   #oldRevisions = 0;
-  #refused = false;
+  #refusals = 0;
 
   constructor(
     method: Pick<DescMethod, "name" | "idempotency">,
@@ -53,7 +56,12 @@ export class Call implements Wait {
       readonly timeoutMs: number;
       readonly context?: ContextValues | undefined;
     },
-    connection: { readonly clock: Clock; readonly closed: () => EtcdError | undefined },
+    connection: {
+      readonly clock: Clock;
+      readonly closed: () => EtcdError | undefined;
+      /** Aborts when the connection closes. */
+      readonly closing: AbortSignal;
+    },
   ) {
     this.method = method.name;
     this.writes = !isRead(method);
@@ -64,6 +72,7 @@ export class Call implements Wait {
     this.deadline = connection.clock.now() + request.timeoutMs;
     this.#clock = connection.clock;
     this.#closed = connection.closed;
+    this.#closing = connection.closing;
   }
 
   /** Whole milliseconds left, at least 1; `undefined` when the call has no deadline that a header could carry. */
@@ -106,19 +115,19 @@ export class Call implements Wait {
   }
 
   /**
-   * Counts a refusal of the call's token, and tells how many pauses come before the next try; `undefined`: there is none.
+   * Counts a refusal of the call's token, and tells what comes before the next try; `undefined`: there is none.
    *
-   * A token can be out of date again at once while users and roles change, so that is tried often. One that is not
-   * taken at all is replaced once: of the second it is known that it was fetched after the call had begun, by this call or
-   * by another, so a third would fare no better.
+   * A token can be out of date again at once while users and roles change, so that is tried often. One that is not taken at
+   * all is replaced once. When the new one is refused, the member that was asked may only not have heard of it yet: it is
+   * offered a few times more, and never replaced again, since a third would fare no better.
    */
-  pausesAfterRefusal(error: EtcdError): number | undefined {
+  afterRefusal(error: EtcdError): { readonly renew: boolean; readonly pauses: number } | undefined {
     if (error.code === "AUTH_OLD_REVISION") {
-      return this.#oldRevisions < maxOldRevisions ? this.#oldRevisions++ : undefined;
+      return this.#oldRevisions < maxOldRevisions ? { renew: true, pauses: this.#oldRevisions++ } : undefined;
     }
-    if (this.#refused) return undefined;
-    this.#refused = true;
-    return 0;
+    if (this.#refusals > maxOffers) return undefined;
+    const pauses = this.#refusals++;
+    return { renew: pauses === 0, pauses };
   }
 
   /** Throws when the call must not go on: aborted, connection closed, out of time. */
@@ -131,15 +140,11 @@ export class Call implements Wait {
 
   /** Pauses, no longer than the call may take. */
   async pause(pauseMs: number): Promise<void> {
-    try {
-      await sleep(
-        this.#clock,
-        Math.min(pauseMs, Math.max(this.deadline - this.#clock.now(), 0)),
-        this.signal,
-      );
-    } catch {
-      throw this.#aborted();
-    }
+    const life = new Lifetime(this.signal, this.#closing);
+    const left = Math.max(this.deadline - this.#clock.now(), 0);
+    // What ended the pause early is found out below.
+    await sleep(this.#clock, Math.min(pauseMs, left), life.signal).catch(() => undefined);
+    life.release();
     this.throwIfOver();
   }
 

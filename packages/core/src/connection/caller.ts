@@ -35,6 +35,8 @@ export interface CallerSetup {
   readonly onCall?: ((call: Call) => void) | undefined;
   /** The error of a closed connection; `undefined` while it is open. */
   readonly closed: () => EtcdError | undefined;
+  /** Aborts when the connection closes. */
+  readonly closing: AbortSignal;
 }
 
 /**
@@ -129,8 +131,8 @@ export class Caller implements Transport {
   }
 
   #call(method: ConstructorParameters<typeof Call>[0], request: ConstructorParameters<typeof Call>[1]): Call {
-    const { options, closed, onCall } = this.#setup;
-    const call = new Call(method, request, { clock: options.clock, closed });
+    const { options, closed, closing, onCall } = this.#setup;
+    const call = new Call(method, request, { clock: options.clock, closed, closing });
     onCall?.(call);
     return call;
   }
@@ -211,11 +213,11 @@ export class Caller implements Transport {
     const foreign = error.code === "PROTOCOL" && error.grpcCode === undefined;
     if (foreign) target.reject(error);
     const refusal = tokens?.afterRefusal(error, token) ?? "final";
-    const pauses = refusal === "final" ? undefined : call.pausesAfterRefusal(error);
-    if (tokens !== undefined && pauses !== undefined) {
+    const next = refusal === "final" ? undefined : call.afterRefusal(error);
+    if (tokens !== undefined && next !== undefined) {
       const backOff = { ...this.#backOff, capMs: longestRefusalPauseMs };
-      if (pauses > 0) await call.pause(pauseMs(backOff, pauses));
-      return refusal === "renew" ? await this.#logIn(call, tokens) : undefined;
+      if (next.pauses > 0) await call.pause(pauseMs(backOff, next.pauses));
+      return refusal === "renew" && next.renew ? await this.#logIn(call, tokens) : undefined;
     }
     const endpoints = new Set(balancer.subchannels.map((subchannel) => subchannel.endpoint.url)).size;
     const again = mayRepeat(error, disposition, call, endpoints);

@@ -7,7 +7,7 @@ import { never } from "../../test/fake-member.js";
 import { KV, Maintenance } from "../gen/etcdserverpb/rpc_pb.js";
 import { connect } from "./connection.js";
 
-const [a, b, _c] = ["http://a:2379", "http://b:2379", "http://c:2379"];
+const [a, b] = ["http://a:2379", "http://b:2379"];
 
 describe("close", () => {
   // client/v3/client_test.go:TestDialCancel
@@ -23,6 +23,18 @@ describe("close", () => {
     expect(await waiting).toMatchObject({ code: "CLOSED", outcome: "not-applied" });
     expect(cluster.clock.timers).toEqual([]);
     expect(cluster.links.every((link) => link.closed)).toBe(true);
+  });
+
+  it("ends a call that pauses between attempts, without waiting for the end of the pause", async () => {
+    const cluster = new FakeCluster();
+    cluster.answer = () => Promise.reject(reset());
+    const connection = cluster.connect(a, { retry: { waitMs: 5_000, jitter: 0 } });
+    await connection.ready();
+    const reading = caught(range(connection));
+    await cluster.clock.settle();
+    await connection.close();
+    expect(await reading).toMatchObject({ code: "CLOSED" });
+    expect(cluster.clock.timers).toEqual([]);
   });
 
   it("ends calls under way; a write that was sent is unknown", async () => {

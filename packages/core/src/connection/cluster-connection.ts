@@ -182,6 +182,7 @@ export class ClusterConnection implements Connection {
       tokens: this.#tokens,
       admission: this.#versionCheck,
       closed: () => this.#closed,
+      closing: this.#closing.signal,
       ...other,
     });
   }

@@ -110,14 +110,30 @@ describe("a token that is refused", () => {
   it.each([
     ["INVALID_AUTH_TOKEN", invalidToken],
     ["USER_EMPTY", userEmpty],
-  ])("is renewed once for a call; the second refusal is final: %s", async (code, refusal) => {
+  ])("is renewed once for a call, and the new one offered five times more: %s", async (code, refusal) => {
     const { cluster, connection, kv } = await expired();
     await using _closing = connection;
     cluster.serve = () => {
       throw refusal();
     };
-    expect(await caught(kv.put({}))).toMatchObject({ code, outcome: "not-applied" });
-    expect(cluster.tokens("Put")).toEqual(["t1", "t2"]);
+    const failed = caught(kv.put({}));
+    await cluster.clock.advance(2_000);
+    expect(await failed).toMatchObject({ code, outcome: "not-applied" });
+    expect(cluster.tokens("Put")).toEqual(["t1", ...Array(6).fill("t2")]);
+    expect(cluster.count("Authenticate")).toBe(1);
+  });
+
+  it("is taken in the end by a member that had not heard of it yet", async () => {
+    const { cluster, connection, kv } = await expired();
+    await using _closing = connection;
+    let behind = 3;
+    cluster.serve = () => {
+      if (behind-- > 0) throw invalidToken();
+      return {};
+    };
+    const writing = kv.put({});
+    await cluster.clock.advance(2_000);
+    await writing;
     expect(cluster.count("Authenticate")).toBe(1);
   });
 
@@ -128,8 +144,9 @@ describe("a token that is refused", () => {
     };
     await using connection = cluster.connect(a, { credentials: user });
     const failed = caught(createClient(KV, connection.transport).put({}));
+    await cluster.clock.advance(2_000);
     expect(await failed).toMatchObject({ code: "INVALID_AUTH_TOKEN", outcome: "not-applied" });
-    expect(cluster.tokens("Put")).toEqual(["t1", "t2"]);
+    expect(cluster.tokens("Put")).toEqual(["t1", ...Array(6).fill("t2")]);
     expect(cluster.count("Authenticate")).toBe(2);
   });
 
@@ -139,9 +156,10 @@ describe("a token that is refused", () => {
     cluster.serve = () => {
       throw invalidToken();
     };
-    const errors = await Promise.all(Array.from({ length: 50 }, () => caught(kv.put({}))));
-    for (const error of errors) expect(error).toMatchObject({ code: "INVALID_AUTH_TOKEN" });
-    expect(cluster.tokens("Put")).toEqual([...Array(50).fill("t1"), ...Array(50).fill("t2")]);
+    const failed = Promise.all(Array.from({ length: 50 }, () => caught(kv.put({}))));
+    await cluster.clock.advance(2_000);
+    for (const error of await failed) expect(error).toMatchObject({ code: "INVALID_AUTH_TOKEN" });
+    expect(cluster.tokens("Put")).toEqual([...Array(50).fill("t1"), ...Array(300).fill("t2")]);
     expect(cluster.count("Authenticate")).toBe(1);
   });
 
