@@ -15,6 +15,7 @@ export {
   type CancelTimer,
   type Clock,
   type ConnectionState,
+  type ConnectionWait,
   type Disposition,
   type EndpointTransport,
   systemClock,
