@@ -28,6 +28,10 @@ const validName = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 // RFC 9110, 5.5, in Latin-1: other text goes into fields as base64, under a name that ends in "-bin".
 const validValue = /^[\t\x20-\x7e\x80-\xff]*$/;
 
+// The server is told of a later deadline than the one kept here: at the same moment, whichever of the two was heard first
+// would decide whether a call ends as out of time or as reset by the server.
+const timeoutSlackMs = 500;
+
 interface Block {
   readonly connection: Http2Connection;
   readonly generation: number;
@@ -44,8 +48,8 @@ export interface RequestSetup {
 
 /**
  * Makes the header block of requests (gRPC over HTTP/2, "Requests"). Blocks of calls that differ in nothing are encoded
- * once per connection: `grpc-timeout` is rounded up to whole seconds for that (the exact deadline is kept on this side),
- * and metadata given as a frozen array is taken to stay as it is.
+ * once per connection: for that `grpc-timeout` is in whole seconds, past the exact deadline, which is kept on this side, and
+ * metadata given as a frozen array is taken to stay as it is.
  */
 export class RequestHeaders {
   readonly #setup: RequestSetup;
@@ -63,7 +67,7 @@ export class RequestHeaders {
     timeoutMs: number | undefined,
     metadata: HeaderInput | undefined,
   ): Buffer {
-    const seconds = timeoutMs === undefined ? undefined : Math.ceil(timeoutMs / 1_000);
+    const seconds = timeoutMs === undefined ? undefined : Math.ceil((timeoutMs + timeoutSlackMs) / 1_000);
     const constant =
       metadata === undefined
         ? this.#none
