@@ -51,7 +51,7 @@ async function inBursts(cluster: EtcdCluster) {
 
 // A promise of the family: callers never learn that tokens expire.
 describeEachEtcd("tokens that live three seconds", (etcd) => {
-  it("expire without any caller noticing, with one log-in for each time", async () => {
+  it("expire without any caller noticing, and log-ins stay few", async () => {
     await using simple = await etcd.start({ members: 3, auth: "simple", tokenTtlSeconds: ttlSeconds });
     await using jwt = await etcd.start({ auth: "jwt", tokenTtlSeconds: ttlSeconds });
     const [steady, bursts, steadyJwt, burstsJwt] = await Promise.all([
@@ -72,7 +72,10 @@ describeEachEtcd("tokens that live three seconds", (etcd) => {
     // itself stand still for longer than a token lives.
     expect(steady.witness.logIns).toBeGreaterThanOrEqual(1);
     expect(steady.witness.logIns).toBeLessThanOrEqual(2);
-    expect(bursts.witness.logIns).toBe(bursts.bursts);
+    // One for each burst. A member that has not heard of the new token yet refuses it to calls that never had another, and
+    // the first of those logs in once more: at most one more for each burst.
+    expect(bursts.witness.logIns).toBeGreaterThanOrEqual(bursts.bursts);
+    expect(bursts.witness.logIns).toBeLessThanOrEqual(2 * bursts.bursts);
     // A JWT ends when it says, to the second: here after two to three.
     expect(steadyJwt.witness.logIns).toBeGreaterThanOrEqual(Math.floor(runMs / 1_000 / ttlSeconds));
     expect(steadyJwt.witness.logIns).toBeLessThanOrEqual(1 + Math.ceil(runMs / 1_000 / (ttlSeconds - 1)));
