@@ -48,6 +48,7 @@ export class Call implements Wait {
   #last: EtcdError | undefined;
   #oldRevisions = 0;
   #refusals = 0;
+  #renewed = false;
 
   constructor(
     method: Pick<DescMethod, "name" | "idempotency">,
@@ -121,13 +122,20 @@ export class Call implements Wait {
    * all is replaced once. When the new one is refused, the member that was asked may only not have heard of it yet: it is
    * offered a few times more, and never replaced again, since a third would fare no better.
    */
-  afterRefusal(error: EtcdError): { readonly renew: boolean; readonly pauses: number } | undefined {
+  afterRefusal(
+    error: EtcdError,
+    advice: "renew" | "again",
+  ): { readonly renew: boolean; readonly pauses: number } | undefined {
     if (error.code === "AUTH_OLD_REVISION") {
-      return this.#oldRevisions < maxOldRevisions ? { renew: true, pauses: this.#oldRevisions++ } : undefined;
+      return this.#oldRevisions < maxOldRevisions
+        ? { renew: advice === "renew", pauses: this.#oldRevisions++ }
+        : undefined;
     }
     if (this.#refusals > maxOffers) return undefined;
     const pauses = this.#refusals++;
-    return { renew: pauses === 0, pauses };
+    if (advice === "again" || this.#renewed) return { renew: false, pauses };
+    this.#renewed = true;
+    return { renew: true, pauses: 0 };
   }
 
   /** Throws when the call must not go on: aborted, connection closed, out of time. */

@@ -213,11 +213,11 @@ export class Caller implements Transport {
     const foreign = error.code === "PROTOCOL" && error.grpcCode === undefined;
     if (foreign) target.reject(error);
     const refusal = tokens?.afterRefusal(error, token) ?? "final";
-    const next = refusal === "final" ? undefined : call.afterRefusal(error);
+    const next = refusal === "final" ? undefined : call.afterRefusal(error, refusal);
     if (tokens !== undefined && next !== undefined) {
       const backOff = { ...this.#backOff, capMs: longestRefusalPauseMs };
       if (next.pauses > 0) await call.pause(pauseMs(backOff, next.pauses));
-      return refusal === "renew" && next.renew ? await this.#logIn(call, tokens) : undefined;
+      return next.renew ? await this.#logIn(call, tokens) : undefined;
     }
     const endpoints = new Set(balancer.subchannels.map((subchannel) => subchannel.endpoint.url)).size;
     const again = mayRepeat(error, disposition, call, endpoints);

@@ -65,8 +65,11 @@ export class ClusterConnection implements Connection {
           onCall,
         }),
     });
-    this.#tokens = new Tokens(options.credentials, logIn, (authEnabled) =>
-      this.#emit({ type: "logged-in", authEnabled }),
+    this.#tokens = new Tokens(
+      options.credentials,
+      logIn,
+      (authEnabled) => this.#emit({ type: "logged-in", authEnabled }),
+      options.clock,
     );
     this.#versionCheck = new VersionCheck({
       ...effort,

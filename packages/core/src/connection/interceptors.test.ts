@@ -45,6 +45,8 @@ describe("interceptors", () => {
       interceptors: [noting("1", log)],
       credentials: { username: "root", password: "x" },
     });
+    await connection.ready();
+    await cluster.clock.advance(1_000); // the token is no longer new
     const { count } = await createClient(KV, connection.transport).range({});
     expect(count).toBe(7n);
     expect(cluster.calls.map((call) => call.method)).toEqual([

@@ -356,6 +356,7 @@ describe("a stream that is refused for its token", () => {
     const cluster = guarded((token) => (token === "t2" ? undefined : invalidToken()));
     await using connection = cluster.connect([a, b], { credentials: user });
     await connection.ready();
+    await cluster.clock.advance(1_000); // the token is no longer new
     expect(await snapshot(connection)).toEqual([0]);
     expect(cluster.count("Authenticate")).toBe(2);
   });
@@ -403,6 +404,7 @@ describe("a stream that is refused for its token", () => {
     const cluster = guarded((token) => (token === "t2" ? undefined : refusal()));
     await using connection = cluster.connect([a, b], { credentials: user });
     await connection.ready();
+    await cluster.clock.advance(1_000); // the token is no longer new
     await caught(Array.fromAsync(watch(connection)));
     expect(await Array.fromAsync(watch(connection))).toHaveLength(1);
     expect(cluster.count("Authenticate")).toBe(2);

@@ -1,4 +1,5 @@
 import { Code, createClient } from "@connectrpc/connect";
+import { systemClock } from "@etcdkit/transport";
 import { describe, expect, it } from "vitest";
 import { AuthCluster } from "../../test/auth-cluster.js";
 import { caught } from "../../test/caught.js";
@@ -152,6 +153,7 @@ describe("a ready token", () => {
     const kv = createClient(KV, connection.transport);
     await Promise.all([kv.put({}), kv.put({}), kv.put({})]);
     expect(asked).toBe(1);
+    await cluster.clock.advance(1_000); // the token is no longer new
     cluster.valid = "another";
     await kv.put({});
     expect(asked).toBe(2);
@@ -189,6 +191,7 @@ describe("closing", () => {
       user,
       { authenticate: () => Promise.resolve("t1"), delay: { what: "the log-in" } },
       () => undefined,
+      systemClock,
     );
     await tokens.fetch();
     tokens.clear();

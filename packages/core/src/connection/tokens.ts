@@ -1,9 +1,13 @@
 import { create } from "@bufbuild/protobuf";
+import type { Clock } from "@etcdkit/transport";
 import { EtcdError, isEtcdError } from "../errors/etcd-error.js";
 import { type AuthenticateRequest, AuthenticateRequestSchema } from "../gen/etcdserverpb/rpc_pb.js";
 import { type Credentials, checkToken } from "./credentials.js";
 import type { LogIn } from "./log-in.js";
 import type { Delay, Prerequisite } from "./prerequisite.js";
+
+// A token this young is known to the member that gave it; one that lags behind refuses it until it has heard of it.
+const settlingMs = 200;
 
 // What is waited for by who waits for it.
 const providerDelay: Delay = { what: "the function given as `credentials.token`" };
@@ -21,7 +25,10 @@ export class Tokens implements Prerequisite {
   readonly #delay: () => Delay;
   readonly #renewable: boolean;
   readonly #onLogIn: (authEnabled: boolean) => void;
+  readonly #clock: Clock;
   #token: string | undefined;
+  /** When the token was fetched, on the clock of the connection. */
+  #fetchedAt = Number.NEGATIVE_INFINITY;
   #fetched: boolean;
   #fetching: Promise<void> | undefined;
 
@@ -30,7 +37,9 @@ export class Tokens implements Prerequisite {
     credentials: Credentials | undefined,
     logIn: Pick<LogIn, "authenticate" | "delay">,
     onLogIn: (authEnabled: boolean) => void,
+    clock: Clock,
   ) {
+    this.#clock = clock;
     this.#onLogIn = onLogIn;
     this.#delay = credentials?.token === undefined ? () => logIn.delay : () => providerDelay;
     if (credentials === undefined) {
@@ -94,7 +103,9 @@ export class Tokens implements Prerequisite {
     }
     if (!this.#renewable) return "final";
     // Another call has renewed it meanwhile.
-    return used === this.#token ? "renew" : "again";
+    if (used !== this.#token) return "again";
+    const young = this.#clock.now() - this.#fetchedAt < settlingMs;
+    return young && used !== undefined && error.code === "INVALID_AUTH_TOKEN" ? "again" : "renew";
   }
 
   /** Whether a stream that is refused with `PERMISSION_DENIED` may have been refused for its token. */
@@ -121,6 +132,7 @@ export class Tokens implements Prerequisite {
       this.#token = undefined;
     }
     this.#fetched = true;
+    this.#fetchedAt = this.#clock.now();
     this.#onLogIn(this.#token !== undefined);
   }
 }
