@@ -47,7 +47,7 @@ export class Call implements Wait {
   #ambiguous = false;
   #last: EtcdError | undefined;
   #oldRevisions = 0;
-  #refusals = 0;
+  #offers = 0;
   #renewed = false;
 
   constructor(
@@ -124,18 +124,21 @@ export class Call implements Wait {
    */
   afterRefusal(
     error: EtcdError,
-    advice: "renew" | "again",
+    advice: "renew" | "again" | "offer-again",
   ): { readonly renew: boolean; readonly pauses: number } | undefined {
     if (error.code === "AUTH_OLD_REVISION") {
       return this.#oldRevisions < maxOldRevisions
         ? { renew: advice === "renew", pauses: this.#oldRevisions++ }
         : undefined;
     }
-    if (this.#refusals > maxOffers) return undefined;
-    const pauses = this.#refusals++;
-    if (advice === "again" || this.#renewed) return { renew: false, pauses };
-    this.#renewed = true;
-    return { renew: true, pauses: 0 };
+    if (advice === "again") this.#renewed = true;
+    const settling = advice === "offer-again" && this.#offers < maxOffers;
+    if (!(this.#renewed || settling)) {
+      this.#renewed = true;
+      this.#offers = 0;
+      return { renew: true, pauses: 0 };
+    }
+    return this.#offers >= maxOffers ? undefined : { renew: false, pauses: this.#offers++ };
   }
 
   /** Throws when the call must not go on: aborted, connection closed, out of time. */

@@ -24,6 +24,8 @@ export class Tokens implements Prerequisite {
   readonly #fetch: (() => Promise<string>) | undefined;
   readonly #delay: () => Delay;
   readonly #renewable: boolean;
+  /** Whether members hear of a token one after the other; one that a program provides is valid everywhere or nowhere. */
+  readonly #settles: boolean;
   readonly #onLogIn: (authEnabled: boolean) => void;
   readonly #clock: Clock;
   #token: string | undefined;
@@ -41,6 +43,7 @@ export class Tokens implements Prerequisite {
   ) {
     this.#clock = clock;
     this.#onLogIn = onLogIn;
+    this.#settles = credentials?.username !== undefined;
     this.#delay = credentials?.token === undefined ? () => logIn.delay : () => providerDelay;
     if (credentials === undefined) {
       this.#fetched = true;
@@ -87,9 +90,11 @@ export class Tokens implements Prerequisite {
    * Decides what to do about a server's refusal of a token.
    *
    * @param used - The token that the refused call carried.
-   * @returns `"renew"` to {@link fetch} and try again, `"again"` to try again at once, `"final"` to report the refusal.
+   * @returns `"renew"` to {@link fetch} and try again, `"again"` to try again with the token that another call has fetched
+   * meanwhile, `"offer-again"` when the token is so new that the member may not have heard of it yet, `"final"` to report
+   * the refusal.
    */
-  afterRefusal(error: EtcdError, used: string | undefined): "renew" | "again" | "final" {
+  afterRefusal(error: EtcdError, used: string | undefined): "renew" | "again" | "offer-again" | "final" {
     switch (error.code) {
       case "AUTH_OLD_REVISION":
         // With a client certificate for identity there is no token to renew; the next try sees the new revision.
@@ -105,7 +110,9 @@ export class Tokens implements Prerequisite {
     // Another call has renewed it meanwhile.
     if (used !== this.#token) return "again";
     const young = this.#clock.now() - this.#fetchedAt < settlingMs;
-    return young && used !== undefined && error.code === "INVALID_AUTH_TOKEN" ? "again" : "renew";
+    return this.#settles && young && used !== undefined && error.code === "INVALID_AUTH_TOKEN"
+      ? "offer-again"
+      : "renew";
   }
 
   /** Whether a stream that is refused with `PERMISSION_DENIED` may have been refused for its token. */
