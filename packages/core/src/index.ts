@@ -115,6 +115,10 @@ export {
   optionTable,
 } from "./options.js";
 
+// For packages of the family that call services of etcd
+
+export { callUnary } from "./call-unary.js";
+
 // For packages of the family that keep time limits of their own
 
 export type { Delay } from "./connection/prerequisite.js";

@@ -1,9 +1,7 @@
-import type { DescMessage, DescMethodUnary, MessageInitShape } from "@bufbuild/protobuf";
-import type { UnaryResponse } from "@connectrpc/connect";
 import {
   type CallOptions,
   type Connection,
-  callContext,
+  callUnary,
   type Kv,
   kvFrom,
   type Op,
@@ -25,36 +23,25 @@ import { checkStreamed, streamRange } from "./stream-range.js";
 export function createKv(connection: Pick<Connection, "transport">): Kv {
   const { transport } = connection;
 
-  async function send<I extends DescMessage, O extends DescMessage>(
-    method: DescMethodUnary<I, O>,
-    request: MessageInitShape<I>,
-    call: CallOptions | undefined,
-    timeoutMs: number | undefined = call?.timeoutMs,
-  ): Promise<UnaryResponse<I, O>["message"]> {
-    const answer = await transport.unary(
-      method,
-      call?.signal,
-      timeoutMs,
-      call?.headers,
-      request,
-      callContext(call),
-    );
-    return answer.message;
-  }
-
   async function carryOut(op: Op, call: CallOptions | undefined): Promise<ResultOf<Op>> {
     switch (op.type) {
       case "range":
-        return decodeRange(await send(KV.method.range, encodeRange(op), call));
+        return decodeRange(await callUnary(transport, KV.method.range, encodeRange(op), call));
       case "put":
-        return decodePut(await send(KV.method.put, encodePut(op), call));
+        return decodePut(await callUnary(transport, KV.method.put, encodePut(op), call));
       case "delete":
-        return decodeDelete(await send(KV.method.deleteRange, encodeDelete(op), call));
+        return decodeDelete(await callUnary(transport, KV.method.deleteRange, encodeDelete(op), call));
       case "txn":
-        return decodeTxn(op, await send(KV.method.txn, encodeTxn(op), call));
+        return decodeTxn(op, await callUnary(transport, KV.method.txn, encodeTxn(op), call));
       case "compact":
         return decodeCompact(
-          await send(KV.method.compact, encodeCompact(op), call, compactTimeout(op.physical, call)),
+          await callUnary(
+            transport,
+            KV.method.compact,
+            encodeCompact(op),
+            call,
+            compactTimeout(op.physical, call),
+          ),
         );
       default:
         throw new TypeError("op must be a range, put, delete, txn or compact op");
