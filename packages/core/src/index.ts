@@ -102,7 +102,7 @@ export type {
 // For packages of the family and for decorators: how arguments are checked and put into wire form
 
 export { isBytes, isBytesLike, toBytes } from "./bytes.js";
-export { checkId, checkInt64, checkPositiveInteger, checkRevision } from "./integers.js";
+export { checkId, checkInt64, checkMemberId, checkPositiveInteger, checkRevision } from "./integers.js";
 export { toWireRange, type WireRange } from "./key-range.js";
 export {
   type Check,
@@ -118,6 +118,7 @@ export {
 // For packages of the family that call services of etcd
 
 export { callUnary } from "./call-unary.js";
+export { headerOf } from "./response-header.js";
 
 // For packages of the family that keep time limits of their own
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { checkId, checkInt64, checkPositiveInteger, checkRevision } from "./integers.js";
+import { checkId, checkInt64, checkMemberId, checkPositiveInteger, checkRevision } from "./integers.js";
 
 type Row = readonly [value: unknown, error: Error | undefined];
 
@@ -43,6 +43,20 @@ describe("checkId", () => {
     [-1n, undefined],
     [0n, new RangeError("x must not be 0n: leave it out")],
     [7, notBigint],
+  ]);
+});
+
+describe("checkMemberId", () => {
+  const unsigned = new RangeError("x must fit in 64 bits without a sign");
+  rows(checkMemberId, [
+    [1n, undefined],
+    [2n ** 63n, undefined],
+    [2n ** 64n - 1n, undefined],
+    [0n, new RangeError("x must not be 0n: no member has that id")],
+    [-1n, unsigned],
+    [2n ** 64n, unsigned],
+    [1, notBigint],
+    ["8e9e05c52164694d", notBigint],
   ]);
 });
 

@@ -1,5 +1,6 @@
 const minInt64 = -(2n ** 63n);
 const maxInt64 = 2n ** 63n - 1n;
+const maxUint64 = 2n ** 64n - 1n;
 
 /** Refuses what is no signed 64-bit integer, the type of etcd's revisions, versions and lease ids. */
 export function checkInt64(value: unknown, name: string): asserts value is bigint {
@@ -18,6 +19,13 @@ export function checkRevision(value: unknown, name: string): asserts value is bi
 export function checkId(value: unknown, name: string): asserts value is bigint {
   checkInt64(value, name);
   if (value === 0n) throw new RangeError(`${name} must not be 0n: leave it out`);
+}
+
+/** Refuses what identifies no member: unlike other ids theirs are unsigned, and half of them need the 64th bit. */
+export function checkMemberId(value: unknown, name: string): asserts value is bigint {
+  if (typeof value !== "bigint") throw new TypeError(`${name} must be a bigint`);
+  if (value === 0n) throw new RangeError(`${name} must not be 0n: no member has that id`);
+  if (value < 0n || value > maxUint64) throw new RangeError(`${name} must fit in 64 bits without a sign`);
 }
 
 /** Refuses what cannot count how many: numbers from 1 that are exact. */
