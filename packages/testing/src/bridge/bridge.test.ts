@@ -96,6 +96,15 @@ describe("a bridge", () => {
     await bridge.carried(5, "toClient");
   });
 
+  it("listens on a port that it is told, as another bridge does on another host", async () => {
+    await using other = await openBridge(shouter.target, { host: "127.0.0.2", port: bridge.port });
+    expect(other.endpoint).toBe(`http://127.0.0.2:${bridge.port}`);
+    for (const port of [0, 65_536, 1.5, Number.NaN])
+      await expect(openBridge(shouter.target, { port })).rejects.toThrow(
+        `port: expected 1 to 65535, got ${port}`,
+      );
+  });
+
   it("passes the end of one side on and keeps the other open", async () => {
     const a = await client();
     a.socket.end("hello");

@@ -9,6 +9,8 @@ import { type BridgeTarget, schemeOf, targetAddress } from "./target.js";
 export interface BridgeOptions {
   /** The address to listen on. Default `127.0.0.1`. */
   readonly host?: string | undefined;
+  /** The port to listen on, 1 to 65535, so that bridges on several hosts are one name's. Default: a free one. */
+  readonly port?: number | undefined;
   /** Of {@link Bridge.endpoint}. Default: as the target's, `http` where that has none. TLS passes through untouched. */
   readonly scheme?: "http" | "https" | undefined;
 }
@@ -94,12 +96,15 @@ const passing: Flow = { toServer: "pass", toClient: "pass", dials: true, listens
 const directions: readonly Direction[] = ["toServer", "toClient"];
 
 /**
- * Opens a bridge on a free port.
+ * Opens a bridge.
  *
  * @param target - An `http`, `https`, `unix` or `unixs` endpoint, a host and port, or the path of a unix socket.
+ * @throws RangeError for a port that is none.
  */
 export async function openBridge(target: BridgeTarget, options: BridgeOptions = {}): Promise<Bridge> {
-  const { host = "127.0.0.1", scheme = schemeOf(target) } = options;
+  const { host = "127.0.0.1", port: wanted, scheme = schemeOf(target) } = options;
+  if (wanted !== undefined && !(Number.isInteger(wanted) && wanted >= 1 && wanted <= 65_535))
+    throw new RangeError(`port: expected 1 to 65535, got ${wanted}`);
   const rules: Readonly<Record<Direction, LaneRules>> = { toServer: newRules(), toClient: newRules() };
   const links = new Map<Link, { quiet?: NodeJS.Timeout }>();
   const accepted = createMilestones("count");
@@ -185,7 +190,7 @@ export async function openBridge(target: BridgeTarget, options: BridgeOptions = 
   }
 
   const newServer = (): Server => createServer({ allowHalfOpen: true, pauseOnConnect: true }, accept);
-  const first = await listen({ host, port: 0 }, newServer);
+  const first = await listen({ host, port: wanted ?? 0 }, newServer);
   const { port } = first.address() as AddressInfo;
   listener = Promise.resolve(first);
 
