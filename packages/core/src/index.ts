@@ -99,6 +99,25 @@ export type {
   TxnResult,
 } from "./kv/results.js";
 
+// The lease interface
+
+export type { KeepAlive, LeaseKeepAliveOptions } from "./lease/keep-alive.js";
+export {
+  isKeepAliveHalted,
+  KeepAliveHaltedError,
+  type KeepAliveHaltReason,
+} from "./lease/keep-alive-halted-error.js";
+export type {
+  GrantOptions,
+  LeaseGrant,
+  LeaseList,
+  LeaseRenewal,
+  LeaseRevocation,
+  Leases,
+  LeaseTimeToLive,
+  TimeToLiveOptions,
+} from "./lease/leases.js";
+
 // For packages of the family and for decorators: how arguments are checked and put into wire form
 
 export { isBytes, isBytesLike, toBytes } from "./bytes.js";
