@@ -138,6 +138,7 @@ export {
 
 export { callUnary } from "./call-unary.js";
 export { headerOf } from "./response-header.js";
+export { openServerStream, type ServerStream } from "./server-stream.js";
 
 // For packages of the family that keep time limits of their own
 
