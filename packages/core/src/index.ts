@@ -35,6 +35,7 @@ export {
   outcomeOf,
 } from "./errors/etcd-error.js";
 export type { GrpcStatus } from "./errors/grpc-status.js";
+export { ClusterChangedError, CompactedError, HistoryReplacedError } from "./errors/history-errors.js";
 export type { Outcome } from "./errors/outcome.js";
 export type { ServerErrorCode } from "./errors/server-error-code.js";
 
@@ -118,6 +119,25 @@ export type {
   TimeToLiveOptions,
 } from "./lease/leases.js";
 
+// The watch interface
+
+export { type Event, Event_EventType } from "./gen/mvccpb/kv_pb.js";
+export { isCreate, isDelete, isModify } from "./watch/event.js";
+export { mapWatch } from "./watch/map-watch.js";
+export type {
+  EventsBatch,
+  ProgressBatch,
+  StateBatch,
+  Watch,
+  WatchBatch,
+  WatchCall,
+  Watcher,
+  WatchOpener,
+  WatchRequest,
+} from "./watch/watch.js";
+export { type WatchOptions, watchTables } from "./watch/watch-options.js";
+export { watcherFrom } from "./watch/watcher-from.js";
+
 // For packages of the family and for decorators: how arguments are checked and put into wire form
 
 export { isBytes, isBytesLike, toBytes } from "./bytes.js";
@@ -133,6 +153,12 @@ export {
   type OptionTable,
   optionTable,
 } from "./options.js";
+
+// For packages of the family that try again after a pause
+
+export { type BackOff, pauseMs } from "./connection/back-off.js";
+export { sleep } from "./connection/sleep.js";
+export { findServerError, type ServerError } from "./errors/server-errors.js";
 
 // For packages of the family that call services of etcd
 

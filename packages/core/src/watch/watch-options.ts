@@ -1,0 +1,71 @@
+import { checkPositiveInteger, checkRevision } from "../integers.js";
+import { type Check, callChecks, checkFlag, checkOneOf, type OptionTable, optionTable } from "../options.js";
+import type { WatchCall } from "./watch.js";
+
+/** Options of {@link Watcher.watch}. */
+export interface WatchOptions extends WatchCall {
+  /**
+   * The first revision wanted, from 1; may be in the future. Left out: what happens from now on.
+   * Error: `COMPACTED` when the history from there on is gone.
+   */
+  readonly startRevision?: bigint | undefined;
+  /** First delivers what the keys are now, then every later event. Excludes `startRevision`. Default `false`. */
+  readonly initial?: boolean | undefined;
+  /** Adds to each event what the key was before it, unless that was compacted. Default `false`. */
+  readonly prevKv?: boolean | undefined;
+  /**
+   * Lets the server send progress batches while there are no events: every 10 minutes unless it is configured otherwise.
+   * Default `false`.
+   */
+  readonly progressNotify?: boolean | undefined;
+  /** Only puts, or only deletions; the server leaves out the others. Default `"all"`. */
+  readonly events?: "all" | "puts" | "deletes" | undefined;
+  /**
+   * Lets the server send a large answer in parts; they are put together again, so this shows only in what may be sent at
+   * once. Default `true`.
+   */
+  readonly fragment?: boolean | undefined;
+  /**
+   * Refuses to be served by a member that knows no leader, which would stay silent for as long as that lasts: the watch
+   * moves to another member, and ends with `NO_LEADER` when there is none. Default `true`.
+   */
+  readonly requireLeader?: boolean | undefined;
+  /**
+   * How much is kept for a slow reader, in bytes of keys and values and some overhead; from 1. One more answer of the
+   * server may come on top. Default 4 MiB.
+   */
+  readonly maxBufferBytes?: number | undefined;
+  /**
+   * What happens when events that were still to be delivered have been compacted: `"throw"` ends the watch with
+   * `COMPACTED`; `"resync"` delivers what the keys are now, as `initial` does, and goes on from there. Default `"throw"`.
+   */
+  readonly onCompacted?: "throw" | "resync" | undefined;
+}
+
+const watchChecks: Record<keyof WatchOptions, Check> = {
+  signal: callChecks.signal,
+  requireLeader: callChecks.requireLeader,
+  headers: callChecks.headers,
+  startRevision: checkRevision,
+  initial: checkFlag,
+  prevKv: checkFlag,
+  progressNotify: checkFlag,
+  events: checkOneOf(["all", "puts", "deletes"]),
+  fragment: checkFlag,
+  maxBufferBytes: checkPositiveInteger,
+  onCompacted: checkOneOf(["throw", "resync"]),
+};
+
+/** Tables of the methods of a `Watcher` and a `Watch`. */
+export const watchTables: Readonly<Record<"watch" | "open" | "requestProgress", OptionTable>> = {
+  watch: optionTable("watch", watchChecks),
+  open: optionTable("open", {
+    signal: callChecks.signal,
+    requireLeader: callChecks.requireLeader,
+    headers: callChecks.headers,
+  }),
+  requestProgress: optionTable("requestProgress", {
+    signal: callChecks.signal,
+    timeoutMs: callChecks.timeoutMs,
+  }),
+};
