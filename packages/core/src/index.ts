@@ -39,6 +39,18 @@ export { ClusterChangedError, CompactedError, HistoryReplacedError } from "./err
 export type { Outcome } from "./errors/outcome.js";
 export type { ServerErrorCode } from "./errors/server-error-code.js";
 
+// What happens inside, for metrics and debugging
+
+export type { DiagnosticChannel } from "./diagnostics/channel.js";
+export {
+  type CallAttempt,
+  type Diagnostics,
+  diagnostics,
+  type LeaseState,
+  type LinkState,
+  type WatchState,
+} from "./diagnostics/channels.js";
+
 // Keys and values
 
 export { type BytesLike, compareBytes, concatBytes, json, utf8 } from "./bytes.js";

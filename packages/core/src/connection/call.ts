@@ -76,6 +76,11 @@ export class Call implements Wait {
     this.#closing = connection.closing;
   }
 
+  /** The time on the connection's clock, in milliseconds. */
+  get now(): number {
+    return this.#clock.now();
+  }
+
   /** Whole milliseconds left, at least 1; `undefined` when the call has no deadline that a header could carry. */
   get leftMs(): number | undefined {
     const left = this.deadline - this.#clock.now();

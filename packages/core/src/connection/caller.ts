@@ -2,6 +2,7 @@ import type { DescMessage, DescMethodStreaming, DescMethodUnary, MessageInitShap
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import type { ContextValues, StreamResponse, Transport, UnaryResponse } from "@connectrpc/connect";
 import { dispositionOf } from "@etcdkit/transport";
+import { reportAttempt } from "../diagnostics/report-attempt.js";
 import { type EtcdError, isEtcdError } from "../errors/etcd-error.js";
 import { fromTransport } from "../errors/from-transport.js";
 import { type BackOff, pauseMs } from "./back-off.js";
@@ -74,13 +75,17 @@ export class Caller implements Transport {
       const sent = headers.for(token, call.requireLeader, header);
       call.at = target.endpoint.url;
       const life = call.farLife();
+      const endAttempt = reportAttempt(call, method, context);
       let failure: unknown;
       target.begin();
       try {
         const until = life?.signal ?? signal;
-        return await target.transport.unary(method, until, call.leftMs, sent, input, context);
+        const answer = await target.transport.unary(method, until, call.leftMs, sent, input, context);
+        endAttempt?.();
+        return answer;
       } catch (reason) {
         failure = reason;
+        endAttempt?.(reason);
       } finally {
         life?.end();
         target.end();

@@ -1,6 +1,7 @@
 import type { DescMessage, DescMethodStreaming, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import type { ContextValues, StreamResponse } from "@connectrpc/connect";
 import { dispositionOf } from "@etcdkit/transport";
+import { type EndAttempt, reportAttempt } from "../diagnostics/report-attempt.js";
 import type { EtcdError } from "../errors/etcd-error.js";
 import { fromTransport } from "../errors/from-transport.js";
 import type { Call } from "./call.js";
@@ -32,6 +33,8 @@ interface Attempt<I extends DescMessage, O extends DescMessage> extends Ticket {
   readonly response: StreamResponse<I, O>;
   /** Ends the attempt and frees what belongs to it. */
   readonly life: Lifetime;
+  /** Tells how it ended, where somebody wants to know. */
+  readonly end: EndAttempt | undefined;
 }
 
 /**
@@ -104,6 +107,7 @@ export class RepeatableStream<I extends DescMessage, O extends DescMessage> {
           }
           return;
         } catch (reason) {
+          if (!this.#left) attempt.end?.(reason);
           attempt.life.end();
           if (this.#left) return;
           await this.#failed(reason, attempt);
@@ -133,6 +137,8 @@ export class RepeatableStream<I extends DescMessage, O extends DescMessage> {
       const ticket = await this.#sender.acquire(avoid);
       call.throwIfOver();
       const life = this.#attemptAt(ticket.target);
+      const end = reportAttempt(call, this.#method, context);
+      if (end !== undefined) life.signal.addEventListener("abort", () => end(), { once: true });
       try {
         const input = this.#requests === undefined ? this.#input.view(life.signal) : iterate(this.#requests);
         const response = await ticket.target.transport.stream(
@@ -143,8 +149,9 @@ export class RepeatableStream<I extends DescMessage, O extends DescMessage> {
           input,
           context,
         );
-        return { ...ticket, response, life };
+        return { ...ticket, response, life, end };
       } catch (reason) {
+        end?.(reason);
         life.end();
         await this.#failed(reason, ticket);
         avoid = ticket.target;

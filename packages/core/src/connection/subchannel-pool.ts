@@ -1,4 +1,5 @@
 import type { ConnectionState } from "@etcdkit/transport";
+import { diagnostics, type LinkState } from "../diagnostics/channels.js";
 import { transportTo } from "../transport/transport-to.js";
 import type { ResolvedOptions } from "./connect-options.js";
 import type { Endpoint } from "./endpoint.js";
@@ -74,6 +75,7 @@ export class SubchannelPool {
       onChange: (changed) => this.#changed(changed),
     });
     this.#reported.set(subchannel, { state: "idle", serving: true });
+    publishState(subchannel, undefined);
     if (healthCheck) this.#health.set(subchannel, new HealthWatch(subchannel, clock));
     return subchannel;
   }
@@ -95,6 +97,7 @@ export class SubchannelPool {
     if (before !== undefined && before.state !== state) {
       before.state = state;
       const error = state === "ready" || state === "closed" ? undefined : lastError;
+      publishState(subchannel, error);
       this.#emit({ type: "endpoint-state", endpoint, state, error });
       this.#options.logger.info("endpoint changed state", { endpoint, state, reason: error?.message });
     }
@@ -103,4 +106,9 @@ export class SubchannelPool {
       this.#emit({ type: "endpoint-health", endpoint, serving });
     }
   }
+}
+
+function publishState(link: Subchannel, error: LinkState["error"]): void {
+  const { links } = diagnostics;
+  if (links.hasSubscribers) links.publish({ link, endpoint: link.endpoint.url, state: link.state, error });
 }
