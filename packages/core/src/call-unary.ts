@@ -12,7 +12,7 @@ import { callContext } from "./connection/context.js";
  * @returns The answer.
  * @throws What the transport rejects with: on that of a connection an `EtcdError`, or the reason of `call.signal`.
  */
-export async function callUnary<I extends DescMessage, O extends DescMessage>(
+export function callUnary<I extends DescMessage, O extends DescMessage>(
   transport: Transport,
   method: DescMethodUnary<I, O>,
   request: MessageInitShape<I>,
@@ -20,6 +20,9 @@ export async function callUnary<I extends DescMessage, O extends DescMessage>(
   timeoutMs: number | undefined = call?.timeoutMs,
 ): Promise<MessageShape<O>> {
   const context = callContext(call);
-  const answer = await transport.unary(method, call?.signal, timeoutMs, call?.headers, request, context);
-  return answer.message;
+  return transport.unary(method, call?.signal, timeoutMs, call?.headers, request, context).then(messageOf);
+}
+
+function messageOf<T>({ message }: { readonly message: T }): T {
+  return message;
 }

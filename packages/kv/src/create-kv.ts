@@ -23,26 +23,26 @@ import { checkStreamed, streamRange } from "./stream-range.js";
 export function createKv(connection: Pick<Connection, "transport">): Kv {
   const { transport } = connection;
 
-  async function carryOut(op: Op, call: CallOptions | undefined): Promise<ResultOf<Op>> {
+  function carryOut(op: Op, call: CallOptions | undefined): Promise<ResultOf<Op>> {
     switch (op.type) {
       case "range":
-        return decodeRange(await callUnary(transport, KV.method.range, encodeRange(op), call));
+        return callUnary(transport, KV.method.range, encodeRange(op), call).then(decodeRange);
       case "put":
-        return decodePut(await callUnary(transport, KV.method.put, encodePut(op), call));
+        return callUnary(transport, KV.method.put, encodePut(op), call).then(decodePut);
       case "delete":
-        return decodeDelete(await callUnary(transport, KV.method.deleteRange, encodeDelete(op), call));
+        return callUnary(transport, KV.method.deleteRange, encodeDelete(op), call).then(decodeDelete);
       case "txn":
-        return decodeTxn(op, await callUnary(transport, KV.method.txn, encodeTxn(op), call));
-      case "compact":
-        return decodeCompact(
-          await callUnary(
-            transport,
-            KV.method.compact,
-            encodeCompact(op),
-            call,
-            compactTimeout(op.physical, call),
-          ),
+        return callUnary(transport, KV.method.txn, encodeTxn(op), call).then((answer) =>
+          decodeTxn(op, answer),
         );
+      case "compact":
+        return callUnary(
+          transport,
+          KV.method.compact,
+          encodeCompact(op),
+          call,
+          compactTimeout(op.physical, call),
+        ).then(decodeCompact);
       default:
         throw new TypeError("op must be a range, put, delete, txn or compact op");
     }

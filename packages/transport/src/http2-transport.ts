@@ -17,6 +17,7 @@ import type {
   EndpointTransport,
   TransportEvent,
 } from "./endpoint-transport.js";
+import { prefixBytes } from "./grpc/message-reader.js";
 import { type HeaderInput, RequestHeaders } from "./grpc/request-headers.js";
 import { RequestSource } from "./grpc/request-source.js";
 import { StreamingCall } from "./grpc/streaming-call.js";
@@ -31,8 +32,6 @@ import {
   resolveTransportOptions,
   type TransportOptions,
 } from "./transport-options.js";
-
-const prefixBytes = 5;
 
 const unaryTraits: StreamTraits = { returnsAtOnce: true, background: false };
 const streamTraits: StreamTraits = { returnsAtOnce: false, background: false };

@@ -12,9 +12,9 @@ interface Reading {
 
 function reading({ maxBytes = 1_000_000, gzip = false } = {}): Reading {
   const found: string[] = [];
-  const reader = new MessageReader(maxBytes, gzip, (buffer, start, end) =>
-    found.push(buffer.toString("latin1", start, end)),
-  );
+  const reader = new MessageReader(maxBytes, gzip, {
+    onMessage: (buffer, start, end) => found.push(buffer.toString("latin1", start, end)),
+  });
   return { reader, found };
 }
 
@@ -103,7 +103,10 @@ describe("MessageReader", () => {
   it("allocates for what has arrived, not for what was announced", () => {
     const { reader } = reading({ maxBytes: 2 ** 31 - 1 });
     const before = process.memoryUsage().arrayBuffers;
-    const readers = Array.from({ length: 50 }, () => new MessageReader(2 ** 31 - 1, false, () => undefined));
+    const readers = Array.from(
+      { length: 50 },
+      () => new MessageReader(2 ** 31 - 1, false, { onMessage: () => undefined }),
+    );
     for (const each of [reader, ...readers]) each.read(Buffer.from("007fffffff78", "hex"), 0, 6);
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1_000_000);
     expect(

@@ -2,11 +2,23 @@ import { gunzipSync } from "node:zlib";
 import { Code } from "@connectrpc/connect";
 import { TransportError } from "../transport-error.js";
 
-const prefixBytes = 5;
+/** Flag and length, before each message. */
+export const prefixBytes = 5;
 const nothing: Buffer = Buffer.alloc(0);
 
-/** Takes whole messages; the buffer is only lent. */
-export type OnMessage = (buffer: Buffer, start: number, end: number) => void;
+/** Takes whole messages. */
+export interface MessageSink {
+  /** The buffer is only lent. */
+  onMessage(buffer: Buffer, start: number, end: number): void;
+}
+
+/** Whether a piece of a body is one plain message of a size that is allowed, and nothing else. */
+export function isWholeMessage(buffer: Buffer, start: number, end: number, maxBytes: number): boolean {
+  const length = end - start - prefixBytes;
+  return (
+    length >= 0 && length <= maxBytes && buffer[start] === 0 && buffer.readUInt32BE(start + 1) === length
+  );
+}
 
 /**
  * Finds messages in the body of a response (gRPC over HTTP/2, "Length-Prefixed-Message"). One that lies whole in a piece
@@ -14,7 +26,7 @@ export type OnMessage = (buffer: Buffer, start: number, end: number) => void;
  */
 export class MessageReader {
   readonly #maxBytes: number;
-  readonly #onMessage: OnMessage;
+  readonly #sink: MessageSink;
   readonly #prefix: Buffer = Buffer.alloc(prefixBytes);
   #prefixHave = 0;
   /** What has arrived of a message that is cut; grows as it comes. */
@@ -25,10 +37,10 @@ export class MessageReader {
   /** Whether the message that is being read is compressed. */
   #compressed = false;
 
-  constructor(maxBytes: number, gzip: boolean, onMessage: OnMessage) {
+  constructor(maxBytes: number, gzip: boolean, sink: MessageSink) {
     this.#maxBytes = maxBytes;
     this.#gzip = gzip;
-    this.#onMessage = onMessage;
+    this.#sink = sink;
   }
 
   /** Whether the body may end here. */
@@ -104,7 +116,7 @@ export class MessageReader {
 
   #deliver(buffer: Buffer, start: number, end: number): void {
     if (!this.#compressed) {
-      this.#onMessage(buffer, start, end);
+      this.#sink.onMessage(buffer, start, end);
       return;
     }
     let plain: Buffer;
@@ -114,7 +126,7 @@ export class MessageReader {
       if (cause instanceof RangeError) throw tooLarge(undefined, this.#maxBytes);
       throw broken("a message that does not decompress", cause);
     }
-    this.#onMessage(plain, 0, plain.length);
+    this.#sink.onMessage(plain, 0, plain.length);
   }
 }
 

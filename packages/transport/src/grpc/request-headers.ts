@@ -53,7 +53,7 @@ export interface RequestSetup {
  */
 export class RequestHeaders {
   readonly #setup: RequestSetup;
-  readonly #byMetadata = new WeakMap<object, Map<string, Block>>();
+  readonly #byMetadata = new WeakMap<object, Map<DescMethod, Map<number | undefined, Block>>>();
   readonly #none = Object.freeze([]);
 
   constructor(setup: RequestSetup) {
@@ -77,13 +77,8 @@ export class RequestHeaders {
     if (constant === undefined) {
       return connection.encodeHeaders(this.#fields(method, seconds, metadata), secret);
     }
-    let blocks = this.#byMetadata.get(constant);
-    if (blocks === undefined) {
-      blocks = new Map();
-      this.#byMetadata.set(constant, blocks);
-    }
-    const key = `${method.parent.typeName}/${method.name}/${seconds ?? ""}`;
-    const known = blocks.get(key);
+    const blocks = this.#blocks(constant, method);
+    const known = blocks.get(seconds);
     if (
       known !== undefined &&
       known.connection === connection &&
@@ -94,8 +89,24 @@ export class RequestHeaders {
     const before = connection.headerGeneration;
     const bytes = connection.encodeHeaders(this.#fields(method, seconds, metadata), secret);
     // A block that brought in new fields can be sent only once; the next one will be the constant one.
-    if (before === connection.headerGeneration) blocks.set(key, { connection, generation: before, bytes });
+    if (before === connection.headerGeneration)
+      blocks.set(seconds, { connection, generation: before, bytes });
     return bytes;
+  }
+
+  /** The blocks of one method with metadata that stays as it is, by their `grpc-timeout`. */
+  #blocks(metadata: object, method: DescMethod): Map<number | undefined, Block> {
+    let byMethod = this.#byMetadata.get(metadata);
+    if (byMethod === undefined) {
+      byMethod = new Map();
+      this.#byMetadata.set(metadata, byMethod);
+    }
+    let blocks = byMethod.get(method);
+    if (blocks === undefined) {
+      blocks = new Map();
+      byMethod.set(method, blocks);
+    }
+    return blocks;
   }
 
   #fields(method: DescMethod, seconds: number | undefined, metadata: HeaderInput | undefined): HeaderFields {

@@ -8,7 +8,7 @@ import type { Http2Connection } from "../http2/connection.js";
 import { ErrorCode } from "../http2/frame.js";
 import type { Stream, StreamHandler } from "../http2/stream.js";
 import { linkError, TransportError } from "../transport-error.js";
-import { MessageReader } from "./message-reader.js";
+import { MessageReader, type MessageSink } from "./message-reader.js";
 import { hasStatus, readHead, readStatus, toHeaders } from "./response-head.js";
 import { abortError, deadlineError, resetError } from "./unary-call.js";
 
@@ -30,7 +30,9 @@ interface Reader<M> {
  * Leaving the iteration, aborting and the deadline reset the stream. The iterator may be asked for several messages at
  * once.
  */
-export class StreamingCall<I extends DescMessage, O extends DescMessage> implements StreamHandler {
+export class StreamingCall<I extends DescMessage, O extends DescMessage>
+  implements StreamHandler, MessageSink
+{
   readonly #method: DescMethodStreaming<I, O>;
   readonly #codec: MessageCodec;
   readonly #maxBytes: number;
@@ -109,7 +111,7 @@ export class StreamingCall<I extends DescMessage, O extends DescMessage> impleme
       }
       const { gzip } = readHead(fields);
       copy(fields, this.#header);
-      this.#reader = new MessageReader(this.#maxBytes, gzip, this.#onMessage);
+      this.#reader = new MessageReader(this.#maxBytes, gzip, this);
       this.#announce(undefined);
     } catch (error) {
       this.fail(error);
@@ -162,7 +164,7 @@ export class StreamingCall<I extends DescMessage, O extends DescMessage> impleme
     this.fail(abortError(this.#signal, this.#stream === undefined ? "unsent" : "unknown"));
   };
 
-  readonly #onMessage = (buffer: Buffer, start: number, end: number): void => {
+  onMessage(buffer: Buffer, start: number, end: number): void {
     let message: MessageShape<O>;
     try {
       // The codec was chosen for this method's output.
@@ -184,7 +186,7 @@ export class StreamingCall<I extends DescMessage, O extends DescMessage> impleme
     }
     this.#giveBack(bytes);
     reader.resolve({ done: false, value: message });
-  };
+  }
 
   #messages(): AsyncIterableIterator<MessageShape<O>> {
     const iterator: AsyncIterableIterator<MessageShape<O>> = {

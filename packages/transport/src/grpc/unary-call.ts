@@ -8,7 +8,7 @@ import type { Http2Connection } from "../http2/connection.js";
 import { ErrorCode } from "../http2/frame.js";
 import type { Stream, StreamHandler } from "../http2/stream.js";
 import { linkError, TransportError } from "../transport-error.js";
-import { MessageReader } from "./message-reader.js";
+import { isWholeMessage, MessageReader, type MessageSink, prefixBytes } from "./message-reader.js";
 import { hasStatus, readHead, readStatus, toHeaders } from "./response-head.js";
 
 /** The answer to a unary call. Headers are built when somebody looks at them. */
@@ -51,7 +51,7 @@ export class UnaryAnswer<I extends DescMessage, O extends DescMessage> implement
 const noFields: HeaderFields = [];
 
 /** One unary call on its stream: collects the one answer and the status, and settles the promise once. */
-export class UnaryCall<I extends DescMessage, O extends DescMessage> implements StreamHandler {
+export class UnaryCall<I extends DescMessage, O extends DescMessage> implements StreamHandler, MessageSink {
   readonly promise: Promise<UnaryResponse<I, O>>;
   readonly #method: DescMethodUnary<I, O>;
   readonly #codec: MessageCodec;
@@ -64,6 +64,8 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage> implements 
   #deadlines: Deadlines | undefined;
   #deadline: Deadline | undefined;
   #head: HeaderFields = noFields;
+  #gzip = false;
+  /** Only for an answer that does not arrive in one piece, which is rare. */
   #reader: MessageReader | undefined;
   #message: MessageShape<O> | undefined;
   #settled = false;
@@ -84,8 +86,8 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage> implements 
     if (timeoutMs !== undefined) this.#deadline = deadlines.add(timeoutMs, this);
     if (signal === undefined) return;
     this.#signal = signal;
-    signal.addEventListener("abort", this.#onAbort, { once: true });
-    if (signal.aborted) this.#onAbort();
+    signal.addEventListener("abort", this, { once: true });
+    if (signal.aborted) this.handleEvent();
   }
 
   /** The call is on its way. */
@@ -111,8 +113,7 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage> implements 
         return;
       }
       this.#head = fields;
-      const { gzip } = readHead(fields);
-      this.#reader = new MessageReader(this.#maxBytes, gzip, this.#onMessage);
+      this.#gzip = readHead(fields).gzip;
     } catch (error) {
       this.fail(error);
     }
@@ -120,7 +121,12 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage> implements 
 
   onData(buffer: Buffer, start: number, end: number): void {
     try {
-      this.#reader?.read(buffer, start, end);
+      if (this.#reader === undefined && isWholeMessage(buffer, start, end, this.#maxBytes)) {
+        this.onMessage(buffer, start + prefixBytes, end);
+        return;
+      }
+      this.#reader ??= new MessageReader(this.#maxBytes, this.#gzip, this);
+      this.#reader.read(buffer, start, end);
     } catch (error) {
       this.fail(error);
     }
@@ -143,10 +149,12 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage> implements 
     this.#reject(reason);
   }
 
-  readonly #onAbort = (): void =>
+  /** The caller's signal has aborted. */
+  handleEvent(): void {
     this.fail(abortError(this.#signal, this.#stream === undefined ? "unsent" : "unknown"));
+  }
 
-  readonly #onMessage = (buffer: Buffer, start: number, end: number): void => {
+  onMessage(buffer: Buffer, start: number, end: number): void {
     if (this.#message !== undefined) throw broken("has a second message");
     try {
       // The codec was chosen for this method's output.
@@ -154,7 +162,7 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage> implements 
     } catch (cause) {
       throw broken("does not decode", cause);
     }
-  };
+  }
 
   #finish(trailers: HeaderFields): void {
     const error = readStatus(trailers);
@@ -178,7 +186,7 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage> implements 
   #release(): void {
     this.#settled = true;
     if (this.#deadline !== undefined) this.#deadlines?.remove(this.#deadline);
-    this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#signal?.removeEventListener("abort", this);
     const connection = this.#connection;
     if (connection === undefined) return;
     this.#connection = undefined;
