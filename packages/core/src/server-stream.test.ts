@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { Code, ConnectError, createRouterTransport, type Transport } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
 import { Maintenance } from "./gen/etcdserverpb/rpc_pb.js";
@@ -52,10 +53,13 @@ describe("openServerStream", () => {
   });
 
   it("ends a message that is waited for, and the call at the server", async () => {
-    const left = Promise.withResolvers<void>();
+    let leave: () => void = () => undefined;
+    const left = new Promise<void>((resolve) => {
+      leave = resolve;
+    });
     const transport = sending(async (signal) => {
       await untilLeft(signal);
-      left.resolve();
+      leave();
     });
     const stream = await openServerStream(transport, snapshot, {}, undefined);
     await stream.next();
@@ -65,7 +69,7 @@ describe("openServerStream", () => {
     const ended = stream.end(reason);
     await expect(pending).rejects.toBe(reason);
     await ended;
-    await left.promise;
+    await left;
     await expect(stream.next()).rejects.toBe(reason);
   });
 
@@ -82,26 +86,16 @@ describe("openServerStream", () => {
   });
 
   it("leaves nothing on the caller's signal", async () => {
-    const listeners = new Set<unknown>();
     const { signal } = new AbortController();
-    const add = signal.addEventListener.bind(signal);
-    const remove = signal.removeEventListener.bind(signal);
-    signal.addEventListener = (type: string, listener: EventListener, options?: AddEventListenerOptions) => {
-      listeners.add(listener);
-      add(type, listener, options);
-    };
-    signal.removeEventListener = (type: string, listener: EventListener) => {
-      listeners.delete(listener);
-      remove(type, listener);
-    };
+    const listeners = (): number => getEventListeners(signal, "abort").length;
     const [read, left] = [sending(async () => undefined), sending(untilLeft)];
     expect(await rest(await openServerStream(read, snapshot, {}, { signal }))).toEqual([1, 2]);
     const stream = await openServerStream(left, snapshot, {}, { signal });
     await stream.next();
-    expect(listeners.size).toBe(1);
+    expect(listeners()).toBe(1);
     await stream.end();
     const broken: Transport = { ...left, stream: () => Promise.reject(new Error("no stream")) };
     await expect(openServerStream(broken, snapshot, {}, { signal })).rejects.toThrow("no stream");
-    expect(listeners.size).toBe(0);
+    expect(listeners()).toBe(0);
   });
 });

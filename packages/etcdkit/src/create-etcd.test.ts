@@ -2,6 +2,7 @@ import { Code, ConnectError, createRouterTransport } from "@connectrpc/connect";
 import * as core from "@etcdkit/core";
 import { KV } from "@etcdkit/core/protocol";
 import * as kv from "@etcdkit/kv";
+import * as maintenance from "@etcdkit/maintenance";
 import { describe, expect, it } from "vitest";
 import * as etcdkit from "./index.js";
 
@@ -47,7 +48,7 @@ describe("createEtcd", () => {
 
 describe("etcdkit", () => {
   it("hands on everything of the packages that it bundles", () => {
-    for (const [name, value] of Object.entries({ ...core, ...kv })) {
+    for (const [name, value] of Object.entries({ ...core, ...kv, ...maintenance })) {
       expect([name, (etcdkit as Readonly<Record<string, unknown>>)[name]]).toEqual([name, value]);
     }
   });

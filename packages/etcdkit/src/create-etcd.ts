@@ -1,10 +1,13 @@
 import { type Connection, type ConnectOptions, connect, type Kv } from "@etcdkit/core";
 import { createKv } from "@etcdkit/kv";
+import { createMaintenance, type Maintenance } from "@etcdkit/maintenance";
 
 /** The services of an etcd cluster over one connection. */
 export interface Etcd extends AsyncDisposable {
   /** Keys and values: reads, writes, transactions and compaction (etcd's service `KV`). */
   readonly kv: Kv;
+  /** Status, alarms, defragmentation, hashes and snapshots of members (etcd's service `Maintenance`). */
+  readonly maintenance: Maintenance;
   /** What the services share; also the way to services without a package, by `createClient(…, connection.transport)`. */
   readonly connection: Connection;
   /** Closes the connection: calls under way and later ones reject with `CLOSED`. Idempotent. */
@@ -26,5 +29,11 @@ export interface Etcd extends AsyncDisposable {
 export function createEtcd(options: ConnectOptions): Etcd {
   const connection = connect(options);
   const close = (): Promise<void> => connection.close();
-  return { kv: createKv(connection), connection, close, [Symbol.asyncDispose]: close };
+  return {
+    kv: createKv(connection),
+    maintenance: createMaintenance(connection),
+    connection,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
 }

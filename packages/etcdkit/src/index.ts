@@ -5,4 +5,5 @@
  */
 export * from "@etcdkit/core";
 export * from "@etcdkit/kv";
+export * from "@etcdkit/maintenance";
 export { createEtcd, type Etcd } from "./create-etcd.js";
