@@ -1,1 +1,9 @@
-export {};
+export type {
+  AddMemberOptions,
+  AddMemberResult,
+  Cluster,
+  ListMembersOptions,
+  Member,
+  MembersResult,
+} from "./cluster.js";
+export { createCluster } from "./create-cluster.js";
