@@ -1,4 +1,6 @@
 import { Code, ConnectError, createRouterTransport } from "@connectrpc/connect";
+import * as auth from "@etcdkit/auth";
+import * as cluster from "@etcdkit/cluster";
 import * as core from "@etcdkit/core";
 import { KV } from "@etcdkit/core/protocol";
 import * as kv from "@etcdkit/kv";
@@ -48,7 +50,7 @@ describe("createEtcd", () => {
 
 describe("etcdkit", () => {
   it("hands on everything of the packages that it bundles", () => {
-    for (const [name, value] of Object.entries({ ...core, ...kv, ...maintenance })) {
+    for (const [name, value] of Object.entries({ ...auth, ...cluster, ...core, ...kv, ...maintenance })) {
       expect([name, (etcdkit as Readonly<Record<string, unknown>>)[name]]).toEqual([name, value]);
     }
   });

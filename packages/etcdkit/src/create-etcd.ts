@@ -1,3 +1,5 @@
+import { type Auth, createAuth } from "@etcdkit/auth";
+import { type Cluster, createCluster } from "@etcdkit/cluster";
 import { type Connection, type ConnectOptions, connect, type Kv } from "@etcdkit/core";
 import { createKv } from "@etcdkit/kv";
 import { createMaintenance, type Maintenance } from "@etcdkit/maintenance";
@@ -6,6 +8,10 @@ import { createMaintenance, type Maintenance } from "@etcdkit/maintenance";
 export interface Etcd extends AsyncDisposable {
   /** Keys and values: reads, writes, transactions and compaction (etcd's service `KV`). */
   readonly kv: Kv;
+  /** Users, roles and what they may do (etcd's service `Auth`). */
+  readonly auth: Auth;
+  /** The members (etcd's service `Cluster`). */
+  readonly cluster: Cluster;
   /** Status, alarms, defragmentation, hashes and snapshots of members (etcd's service `Maintenance`). */
   readonly maintenance: Maintenance;
   /** What the services share; also the way to services without a package, by `createClient(…, connection.transport)`. */
@@ -31,6 +37,8 @@ export function createEtcd(options: ConnectOptions): Etcd {
   const close = (): Promise<void> => connection.close();
   return {
     kv: createKv(connection),
+    auth: createAuth(connection),
+    cluster: createCluster(connection),
     maintenance: createMaintenance(connection),
     connection,
     close,

@@ -3,6 +3,8 @@
  *
  * @packageDocumentation
  */
+export * from "@etcdkit/auth";
+export * from "@etcdkit/cluster";
 export * from "@etcdkit/core";
 export * from "@etcdkit/kv";
 export * from "@etcdkit/maintenance";
