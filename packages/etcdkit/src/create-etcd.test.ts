@@ -4,6 +4,7 @@ import * as cluster from "@etcdkit/cluster";
 import * as core from "@etcdkit/core";
 import { KV } from "@etcdkit/core/protocol";
 import * as kv from "@etcdkit/kv";
+import * as lease from "@etcdkit/lease";
 import * as maintenance from "@etcdkit/maintenance";
 import { describe, expect, it } from "vitest";
 import * as etcdkit from "./index.js";
@@ -39,6 +40,7 @@ describe("createEtcd", () => {
       await etcd[end]();
       await etcd.close();
       expect(etcd.connection.signal.aborted).toBe(true);
+      expect(etcd.leases.keepAlive(1n).signal.aborted).toBe(true);
       await expect(etcd.kv.get("greeting")).rejects.toMatchObject({ code: "CLOSED" });
     }
   });
@@ -50,7 +52,14 @@ describe("createEtcd", () => {
 
 describe("etcdkit", () => {
   it("hands on everything of the packages that it bundles", () => {
-    for (const [name, value] of Object.entries({ ...auth, ...cluster, ...core, ...kv, ...maintenance })) {
+    for (const [name, value] of Object.entries({
+      ...auth,
+      ...cluster,
+      ...core,
+      ...kv,
+      ...lease,
+      ...maintenance,
+    })) {
       expect([name, (etcdkit as Readonly<Record<string, unknown>>)[name]]).toEqual([name, value]);
     }
   });

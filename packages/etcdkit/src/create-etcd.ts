@@ -1,13 +1,16 @@
 import { type Auth, createAuth } from "@etcdkit/auth";
 import { type Cluster, createCluster } from "@etcdkit/cluster";
-import { type Connection, type ConnectOptions, connect, type Kv } from "@etcdkit/core";
+import { type Connection, type ConnectOptions, connect, type Kv, type Leases } from "@etcdkit/core";
 import { createKv } from "@etcdkit/kv";
+import { createLeases } from "@etcdkit/lease";
 import { createMaintenance, type Maintenance } from "@etcdkit/maintenance";
 
 /** The services of an etcd cluster over one connection. */
 export interface Etcd extends AsyncDisposable {
   /** Keys and values: reads, writes, transactions and compaction (etcd's service `KV`). */
   readonly kv: Kv;
+  /** Lifetimes that keys are tied to (etcd's service `Lease`). Closing the connection ends every keep-alive. */
+  readonly leases: Leases;
   /** Users, roles and what they may do (etcd's service `Auth`). */
   readonly auth: Auth;
   /** The members (etcd's service `Cluster`). */
@@ -37,6 +40,7 @@ export function createEtcd(options: ConnectOptions): Etcd {
   const close = (): Promise<void> => connection.close();
   return {
     kv: createKv(connection),
+    leases: createLeases(connection, { clock: options.clock }),
     auth: createAuth(connection),
     cluster: createCluster(connection),
     maintenance: createMaintenance(connection),

@@ -7,5 +7,6 @@ export * from "@etcdkit/auth";
 export * from "@etcdkit/cluster";
 export * from "@etcdkit/core";
 export * from "@etcdkit/kv";
+export * from "@etcdkit/lease";
 export * from "@etcdkit/maintenance";
 export { createEtcd, type Etcd } from "./create-etcd.js";
