@@ -1,14 +1,24 @@
 import { type Auth, createAuth } from "@etcdkit/auth";
 import { type Cluster, createCluster } from "@etcdkit/cluster";
-import { type Connection, type ConnectOptions, connect, type Kv, type Leases } from "@etcdkit/core";
+import {
+  type Connection,
+  type ConnectOptions,
+  connect,
+  type Kv,
+  type Leases,
+  type Watcher,
+} from "@etcdkit/core";
 import { createKv } from "@etcdkit/kv";
 import { createLeases } from "@etcdkit/lease";
 import { createMaintenance, type Maintenance } from "@etcdkit/maintenance";
+import { createWatcher } from "@etcdkit/watch";
 
 /** The services of an etcd cluster over one connection. */
 export interface Etcd extends AsyncDisposable {
   /** Keys and values: reads, writes, transactions and compaction (etcd's service `KV`). */
   readonly kv: Kv;
+  /** Events of keys (etcd's service `Watch`). Closing the connection ends every watch with `CLOSED`. */
+  readonly watcher: Watcher;
   /** Lifetimes that keys are tied to (etcd's service `Lease`). Closing the connection ends every keep-alive. */
   readonly leases: Leases;
   /** Users, roles and what they may do (etcd's service `Auth`). */
@@ -40,6 +50,7 @@ export function createEtcd(options: ConnectOptions): Etcd {
   const close = (): Promise<void> => connection.close();
   return {
     kv: createKv(connection),
+    watcher: createWatcher(connection, { clock: options.clock }),
     leases: createLeases(connection, { clock: options.clock }),
     auth: createAuth(connection),
     cluster: createCluster(connection),

@@ -9,4 +9,5 @@ export * from "@etcdkit/core";
 export * from "@etcdkit/kv";
 export * from "@etcdkit/lease";
 export * from "@etcdkit/maintenance";
+export * from "@etcdkit/watch";
 export { createEtcd, type Etcd } from "./create-etcd.js";

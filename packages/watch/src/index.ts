@@ -1,1 +1,1 @@
-export {};
+export { createWatcher, type WatcherConnection, type WatcherOptions } from "./create-watcher.js";

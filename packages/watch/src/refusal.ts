@@ -1,0 +1,43 @@
+import { CompactedError, EtcdError, findServerError } from "@etcdkit/core";
+import type { WatchResponse } from "@etcdkit/core/protocol";
+
+const longestReason = 2_000;
+
+/**
+ * Why the server ended or refused a watch.
+ *
+ * @param lastSeen - The revision up to which the watch has delivered everything.
+ */
+export function refusalOf(response: WatchResponse, lastSeen: bigint | undefined): EtcdError {
+  const { cancelReason, compactRevision, created } = response;
+  if (compactRevision !== 0n) return new CompactedError(compactRevision, lastSeen);
+  if (cancelReason === "") {
+    return created
+      ? new EtcdError("FUTURE_REV", "the server refused the watch without a reason")
+      : new EtcdError("WATCH_CANCELED", "the server ended the watch without a reason");
+  }
+  const known = findServerError(cancelReason);
+  if (known === undefined)
+    return new EtcdError("WATCH_CANCELED", `the server ended the watch: ${printable(cancelReason)}`);
+  return new EtcdError(known.code, printable(cancelReason), { grpcCode: known.grpcCode });
+}
+
+/** Whether a refusal may be about the token of the stream rather than about the watch. */
+export function mayBeToken({ code }: EtcdError): boolean {
+  switch (code) {
+    case "INVALID_AUTH_TOKEN":
+    case "AUTH_OLD_REVISION":
+    case "USER_EMPTY":
+    // etcd 3.4.0-3.4.21 and 3.5.0-3.5.5 say so of an expired token.
+    case "PERMISSION_DENIED":
+      return true;
+    default:
+      return false;
+  }
+}
+
+// A server's text may be hostile: control characters could forge lines of a log.
+function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is taken out
+  return text.slice(0, longestReason).replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
+}

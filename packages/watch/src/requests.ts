@@ -1,0 +1,99 @@
+import type { WatchRequest } from "@etcdkit/core";
+import {
+  type RangeRequest,
+  RangeRequest_SortOrder,
+  RangeRequest_SortTarget,
+  WatchCreateRequest_FilterType,
+  type WatchRequest as WatchMessage,
+} from "@etcdkit/core/protocol";
+
+const noBytes = new Uint8Array();
+
+const filters: Readonly<Record<NonNullable<WatchRequest["events"]>, WatchCreateRequest_FilterType>> = {
+  puts: WatchCreateRequest_FilterType.NODELETE,
+  deletes: WatchCreateRequest_FilterType.NOPUT,
+};
+
+/**
+ * Asks for a watch. The server chooses the id.
+ *
+ * @param startRevision - `0n` for "from now on".
+ */
+export function createMessage(request: WatchRequest, startRevision: bigint): WatchMessage {
+  const { key, rangeEnd = noBytes, prevKv = false, progressNotify = false, events, fragment } = request;
+  return {
+    $typeName: "etcdserverpb.WatchRequest",
+    requestUnion: {
+      case: "createRequest",
+      value: {
+        $typeName: "etcdserverpb.WatchCreateRequest",
+        key,
+        rangeEnd,
+        startRevision,
+        progressNotify,
+        filters: events === undefined ? [] : [filters[events]],
+        prevKv,
+        watchId: 0n,
+        fragment: fragment !== false,
+      },
+    },
+  };
+}
+
+/** Ends a watch on the server. */
+export function cancelMessage(id: number): WatchMessage {
+  return {
+    $typeName: "etcdserverpb.WatchRequest",
+    requestUnion: {
+      case: "cancelRequest",
+      value: { $typeName: "etcdserverpb.WatchCancelRequest", watchId: BigInt(id) },
+    },
+  };
+}
+
+/** Asks how far the watches of the stream are. */
+export function progressMessage(): WatchMessage {
+  return {
+    $typeName: "etcdserverpb.WatchRequest",
+    requestUnion: {
+      case: "progressRequest",
+      value: { $typeName: "etcdserverpb.WatchProgressRequest" },
+    },
+  };
+}
+
+/** What of a range is read at a time. */
+export interface PageRequest {
+  readonly key: Uint8Array;
+  readonly rangeEnd?: Uint8Array | undefined;
+  /** The newest if left out. */
+  readonly revision?: bigint | undefined;
+  readonly limit: number;
+  readonly keysOnly?: boolean | undefined;
+}
+
+/** Reads keys in ascending order, linearizable. */
+export function rangeMessage({
+  key,
+  rangeEnd = noBytes,
+  revision = 0n,
+  limit,
+  keysOnly = false,
+}: PageRequest): RangeRequest {
+  return {
+    $typeName: "etcdserverpb.RangeRequest",
+    key,
+    rangeEnd,
+    limit: BigInt(limit),
+    revision,
+    sortOrder: RangeRequest_SortOrder.NONE,
+    sortTarget: RangeRequest_SortTarget.KEY,
+    serializable: false,
+    keysOnly,
+    countOnly: false,
+    minModRevision: 0n,
+    maxModRevision: 0n,
+    minCreateRevision: 0n,
+    maxCreateRevision: 0n,
+  };
+}

@@ -1,0 +1,375 @@
+import {
+  type BackOff,
+  type Clock,
+  type Connection,
+  callUnary,
+  type EtcdError,
+  headerOf,
+  isEtcdError,
+  pauseMs,
+  type ResponseHeader,
+  sleep,
+  type WatchCall,
+  type WatchRequest,
+} from "@etcdkit/core";
+import { KV, type WatchResponse } from "@etcdkit/core/protocol";
+import { FailureJudge, kindOfFailure } from "./failure-judge.js";
+import { History } from "./history.js";
+import { loadState } from "./load-state.js";
+import { mayBeToken, refusalOf } from "./refusal.js";
+import { cancelMessage, createMessage, progressMessage, rangeMessage } from "./requests.js";
+import { Subscription, type SubscriptionHome } from "./subscription.js";
+import { WatchStreamCall } from "./watch-call.js";
+
+/** Pauses between attempts to open the stream again; the first attempt comes at once. */
+const backOff: BackOff = { baseMs: 25, capMs: 500, jitter: 1 };
+/** A call that lasted this long was no failure: the next one comes at once again. */
+const healthyAfterMs = 1_000;
+const broadcastId = -1n;
+
+/** What a stream needs. */
+export interface StreamSetup {
+  readonly transport: Connection["transport"];
+  readonly clock: Clock;
+  /** Metadata of all its watches. */
+  readonly call: WatchCall;
+  /** How many endpoints there are to turn to. */
+  readonly endpoints: () => number;
+  /** The last of its watches has left, so it has ended. */
+  readonly onEmpty: (stream: WatchStream) => void;
+}
+
+/**
+ * Watches with the same metadata, over one call at a time. When that breaks it opens another one and resumes each watch
+ * where it was.
+ *
+ * Everything happens in order, one answer after the other. At most one create is outstanding, since its answer does not say
+ * what it answers: it is the answer to the last create.
+ */
+export class WatchStream implements SubscriptionHome {
+  readonly #setup: StreamSetup;
+  readonly #history = new History();
+  readonly #judge: FailureJudge;
+  readonly #life = new AbortController();
+  readonly #members = new Set<Subscription>();
+  readonly #active = new Map<number, Subscription>();
+  #waiting = new Set<Subscription>();
+  #creating: Subscription | "abandoned" | undefined;
+  /** Ids that the server was told to cancel: what it still sends for them is old. */
+  readonly #cancelled = new Set<number>();
+  #call: WatchStreamCall | undefined;
+  #running = false;
+  #established = false;
+  /** Whether the call speaks to the store that was watched before. */
+  #verified = false;
+
+  constructor(setup: StreamSetup) {
+    this.#setup = setup;
+    this.#judge = new FailureJudge(setup.clock);
+  }
+
+  get clock(): Clock {
+    return this.#setup.clock;
+  }
+
+  open(request: WatchRequest, signal: AbortSignal | undefined): Subscription {
+    const subscription = new Subscription(request, signal, this);
+    // The signal may have aborted before.
+    if (subscription.place === "over") {
+      this.#endIfEmpty();
+      return subscription;
+    }
+    this.#members.add(subscription);
+    if (request.initial === true) this.#load(subscription);
+    else this.#enqueue(subscription);
+    if (!this.#running) {
+      this.#running = true;
+      void this.#run();
+    }
+    return subscription;
+  }
+
+  leave(subscription: Subscription): void {
+    this.#members.delete(subscription);
+    const { place } = subscription;
+    if (place === "waiting") this.#waiting.delete(subscription);
+    if (place === "creating") this.#creating = "abandoned";
+    if (place === "active") this.#deactivate(subscription);
+    this.#endIfEmpty();
+  }
+
+  askProgress(): void {
+    if (this.#active.size > 0) this.#call?.send(progressMessage());
+  }
+
+  /** Ends every watch with an error. */
+  fail(error: unknown): void {
+    for (const subscription of [...this.#members]) subscription.fail(error);
+  }
+
+  /** Ends every watch quietly. */
+  close(): void {
+    for (const subscription of [...this.#members]) void subscription.close();
+  }
+
+  get #over(): boolean {
+    return this.#life.signal.aborted;
+  }
+
+  #endIfEmpty(): void {
+    if (this.#members.size > 0 || this.#over) return;
+    this.#life.abort();
+    this.#call?.end();
+    this.#setup.onEmpty(this);
+  }
+
+  async #run(): Promise<void> {
+    const { clock, call, transport, endpoints } = this.#setup;
+    let failures = 0;
+    while (!this.#over) {
+      const current = new WatchStreamCall(transport, call, clock.now());
+      this.#call = current;
+      this.#createNext();
+      // The end of the answers without an error is a broken stream like any other.
+      let failure: unknown;
+      try {
+        for await (const response of current.responses()) await this.#take(response, current);
+      } catch (error) {
+        failure = error;
+      }
+      const wasLeft = this.#call !== current;
+      this.#interrupt(current);
+      if (this.#over) return;
+      if (failure !== undefined && !wasLeft) {
+        const established = this.#established;
+        if (this.#judge.isFinal(failure, { established, endpoints: endpoints() })) {
+          this.fail(failure);
+          return;
+        }
+      }
+      if (clock.now() - current.openedAt >= healthyAfterMs) failures = 0;
+      if (failures > 0) {
+        // What ends the pause early is found out by the loop.
+        await sleep(clock, pauseMs(backOff, failures), this.#life.signal).catch(() => undefined);
+      }
+      failures += 1;
+    }
+  }
+
+  /** The call is over. All its watches wait for the next one, those first that it had not come to. */
+  #interrupt(current: WatchStreamCall): void {
+    current.end();
+    this.#call = undefined;
+    this.#verified = false;
+    const again = [...this.#waiting, ...this.#active.values()];
+    if (this.#creating instanceof Subscription) again.unshift(this.#creating);
+    this.#creating = undefined;
+    this.#active.clear();
+    this.#cancelled.clear();
+    this.#waiting = new Set(again);
+    for (const subscription of again) subscription.interrupt("waiting");
+  }
+
+  /** Leaves a call that works, for one with another token. */
+  #reopen(): void {
+    const call = this.#call;
+    this.#call = undefined;
+    call?.end();
+  }
+
+  #enqueue(subscription: Subscription): void {
+    subscription.interrupt("waiting");
+    this.#waiting.add(subscription);
+    this.#createNext();
+  }
+
+  #createNext(): void {
+    if (this.#call === undefined || this.#creating !== undefined) return;
+    for (const subscription of this.#waiting) {
+      this.#waiting.delete(subscription);
+      subscription.place = "creating";
+      this.#creating = subscription;
+      this.#call.send(createMessage(subscription.request, subscription.nextRevision));
+      return;
+    }
+  }
+
+  #cancel(id: number): void {
+    this.#cancelled.add(id);
+    this.#call?.send(cancelMessage(id));
+  }
+
+  #deactivate(subscription: Subscription): void {
+    this.#active.delete(subscription.id);
+    this.#cancel(subscription.id);
+  }
+
+  async #take(response: WatchResponse, current: WatchStreamCall): Promise<void> {
+    const header = headerOf(response);
+    this.#history.note(header);
+    if (!this.#verified) await this.#verify(header);
+    // The stream may have ended or moved on meanwhile.
+    if (this.#over || this.#call !== current) return;
+    if (response.created) this.#onCreated(response, header);
+    else if (response.canceled) this.#onCanceled(response);
+    else this.#onEvents(response, header);
+  }
+
+  #onCreated(response: WatchResponse, header: ResponseHeader): void {
+    const subscription = this.#creating;
+    this.#creating = undefined;
+    const id = Number(response.watchId);
+    if (response.canceled || response.watchId === broadcastId) {
+      if (subscription instanceof Subscription) this.#onRefused(subscription, response);
+    } else if (subscription instanceof Subscription) {
+      this.#active.set(id, subscription);
+      subscription.begin(id, header);
+      this.#established = true;
+      this.#judge.succeeded();
+    } else {
+      // Nobody wants it any more.
+      this.#cancel(id);
+    }
+    this.#createNext();
+  }
+
+  #onCanceled(response: WatchResponse): void {
+    const id = Number(response.watchId);
+    this.#cancelled.delete(id);
+    const subscription = this.#active.get(id);
+    if (subscription === undefined) return;
+    this.#active.delete(id);
+    subscription.interrupt("held");
+    this.#onRefused(subscription, response);
+  }
+
+  #onEvents(response: WatchResponse, header: ResponseHeader): void {
+    if (response.watchId === broadcastId) {
+      if (response.events.length > 0) return;
+      for (const subscription of this.#active.values()) subscription.progress(header);
+      return;
+    }
+    const id = Number(response.watchId);
+    const subscription = this.#active.get(id);
+    if (subscription === undefined) {
+      if (!this.#cancelled.has(id)) this.#cancel(id);
+      return;
+    }
+    subscription.deliver(response);
+    if (subscription.queue.full) this.#park(subscription);
+  }
+
+  /** The server will not have it: there may be a way on, or it ends. */
+  #onRefused(subscription: Subscription, response: WatchResponse): void {
+    subscription.interrupt("held");
+    const refusal = refusalOf(response, subscription.lastSeen);
+    if (refusal.code === "COMPACTED" && subscription.request.onCompacted === "resync") {
+      this.#load(subscription);
+    } else if (mayBeToken(refusal) && !subscription.retried) {
+      subscription.retried = true;
+      void this.#renewToken(subscription);
+    } else {
+      subscription.fail(refusal);
+    }
+  }
+
+  /** Its reader is slow: the server need not send it more until there is room. The others do not notice. */
+  #park(subscription: Subscription): void {
+    this.#deactivate(subscription);
+    subscription.interrupt("held");
+    void subscription.queue.room().then(() => {
+      if (subscription.place === "held") this.#enqueue(subscription);
+    });
+  }
+
+  /** Reads what its keys are, and resumes it from there. */
+  #load(subscription: Subscription): void {
+    const { transport, clock, call, endpoints } = this.#setup;
+    const signal = subscription.beginWork();
+    const loaded = loadState({
+      transport,
+      clock,
+      call,
+      endpoints,
+      backOff,
+      signal,
+      request: subscription.request,
+      room: () => subscription.queue.room(),
+      note: (header) => this.#history.note(header),
+      deliver: (page) => {
+        subscription.stand(page.revision);
+        subscription.queue.push(page);
+      },
+    });
+    loaded.then(
+      (revision) => {
+        if (signal.aborted) return;
+        subscription.startAfter(revision);
+        this.#enqueue(subscription);
+      },
+      (error: unknown) => {
+        if (!signal.aborted) subscription.fail(error);
+      },
+    );
+  }
+
+  /**
+   * The server refused the token that the call was opened with, or a watch that it may have refused for that. A call of
+   * another kind with the same permission finds out which: the connection gives it a fresh token if it needs one. Then the
+   * stream is opened again with that.
+   */
+  async #renewToken(subscription: Subscription): Promise<void> {
+    const refusedBy = this.#call;
+    const signal = subscription.beginWork();
+    const { key, rangeEnd } = subscription.request;
+    try {
+      await this.#read({ key, rangeEnd, limit: 1, keysOnly: true }, signal);
+    } catch (error) {
+      if (!(signal.aborted || mayPass(error))) subscription.fail(error);
+    }
+    if (signal.aborted) return;
+    if (this.#call === refusedBy) this.#reopen();
+    this.#enqueue(subscription);
+  }
+
+  /**
+   * Makes sure that the call speaks to the store that was watched. A member that knows less than was seen either lags behind
+   * or was restored to an earlier state.
+   */
+  async #verify(header: ResponseHeader): Promise<void> {
+    if (this.#history.isAhead(header)) {
+      const now = await this.#currentRevision();
+      if (now !== undefined) this.#history.settle(now);
+    }
+    this.#verified = true;
+  }
+
+  /** The header of a linearizable read; `undefined` when this user may not read. */
+  async #currentRevision(): Promise<ResponseHeader | undefined> {
+    const [subscription] = this.#members;
+    if (subscription === undefined) return undefined;
+    const { key } = subscription.request;
+    try {
+      // One key costs the least. The empty one, which may be watched, cannot be read.
+      const page = { key: key.length === 0 ? new Uint8Array(1) : key, limit: 1, keysOnly: true };
+      return headerOf(await this.#read(page, this.#life.signal));
+    } catch (error) {
+      if (isEtcdError(error) && mayBeToken(error)) return undefined;
+      throw error;
+    }
+  }
+
+  #read(
+    page: Parameters<typeof rangeMessage>[0],
+    signal: AbortSignal,
+  ): Promise<{ readonly header?: ResponseHeader | undefined }> {
+    const { transport, call } = this.#setup;
+    return callUnary(transport, KV.method.range, rangeMessage(page), { ...call, signal });
+  }
+}
+
+function mayPass(error: unknown): error is EtcdError {
+  if (!isEtcdError(error)) return false;
+  const kind = kindOfFailure(error);
+  return kind === "passing" || kind === "lasting";
+}
