@@ -49,6 +49,31 @@ describe("round robin", () => {
     expect(tally(cluster.route)[b]).toBe(3);
   });
 
+  it("takes the link with the fewest calls of those to one endpoint", async () => {
+    const cluster = new FakeCluster();
+    await using connection = cluster.connect(a, { connectionsPerEndpoint: 2 });
+    await connection.ready();
+    await cluster.clock.settle();
+    cluster.answer = never;
+    const kv = createClient(KV, connection.transport);
+    const begin = (): AbortController => {
+      const ending = new AbortController();
+      kv.range({}, { signal: ending.signal }).catch(() => undefined);
+      return ending;
+    };
+    const callsPerLink = (): readonly number[] => cluster.links.map((link) => link.calls.length);
+    const [, second, , fourth] = [begin(), begin(), begin(), begin()];
+    await cluster.clock.settle();
+    expect(callsPerLink()).toEqual([2, 2]);
+    second?.abort();
+    fourth?.abort();
+    await cluster.clock.settle();
+    begin();
+    begin();
+    await cluster.clock.settle();
+    expect(callsPerLink().toSorted()).toEqual([2, 4]);
+  });
+
   it("dials several links to each endpoint where that is asked for, and uses them all", async () => {
     const cluster = new FakeCluster();
     await using connection = cluster.connect([a, b], { connectionsPerEndpoint: 3 });

@@ -70,9 +70,22 @@ export class Balancer {
         continue;
       }
       this.#next = (index + 1) % all.length;
-      return candidate;
+      return this.#lightest(candidate);
     }
     return fallback;
+  }
+
+  /**
+   * Of the links to the same endpoint, the one with the fewest calls: none waits at a link where the server's limit of
+   * streams is reached while another one has room.
+   */
+  #lightest(chosen: Subchannel): Subchannel {
+    let lightest = chosen;
+    for (const other of this.#subchannels) {
+      if (other.calls < lightest.calls && other.usable && other.endpoint.url === chosen.endpoint.url)
+        lightest = other;
+    }
+    return lightest;
   }
 
   /** Asks for every link, so that the choice is there when it is needed. */

@@ -1,6 +1,6 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { ContextValues } from "@connectrpc/connect";
-import type { Clock } from "@etcdkit/transport";
+import { type Clock, dispositionOf } from "@etcdkit/transport";
 import { noteDelay } from "../errors/abort-delay.js";
 import { EtcdError, isEtcdError } from "../errors/etcd-error.js";
 import { noteOutcome, type Outcome } from "../errors/outcome.js";
@@ -214,9 +214,9 @@ export class Call implements Wait {
   #timeUp(): EtcdError {
     const { what, endpoint, cause } = this.delay;
     const { method, timeoutMs } = this;
-    // That an answer took too long is said already.
-    const why =
-      cause === undefined || (!this.awaited && cause.code === "DEADLINE") ? "" : `: ${cause.message}`;
+    // That an answer took too long is said already; that the request was never sent is not.
+    const isSaid = cause?.code === "DEADLINE" && !this.awaited && dispositionOf(cause.cause) === "unknown";
+    const why = cause === undefined || isSaid ? "" : `: ${cause.message}`;
     const text = this.awaited
       ? `${method} did not finish within ${timeoutMs} ms, waiting for ${what}`
       : `${method}${endpoint === undefined ? "" : ` at ${endpoint}`} did not finish within ${timeoutMs} ms`;

@@ -54,7 +54,10 @@ export interface ConnectOptions {
   readonly retry?: RetryOptions | undefined;
   /** `round-robin` (default) spreads calls over the members, `pick-first` stays with the first that is ready. */
   readonly balancing?: "round-robin" | "pick-first" | undefined;
-  /** Links per endpoint, 1 to 64. Default 1. */
+  /**
+   * Links per endpoint, 1 to 64; a call takes the one with the fewest calls. More than one is of use where a server limits
+   * the streams of a connection. Default 1.
+   */
   readonly connectionsPerEndpoint?: number | undefined;
   /** Largest request, in bytes. Default 2 MiB, just above what a server takes by default (1.5 MiB), so that its error shows. */
   readonly maxSendBytes?: number | undefined;

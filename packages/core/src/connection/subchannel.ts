@@ -110,6 +110,11 @@ export class Subchannel {
     this.#failed({ error, forGood: true });
   }
 
+  /** How many calls are under way here, streams among them. */
+  get calls(): number {
+    return this.#calls;
+  }
+
   /** A call begins. */
   begin(): void {
     this.#calls++;
