@@ -59,6 +59,9 @@ export class Deadlines {
     const { list, before, after } = entry;
     if (list === undefined) return;
     entry.list = undefined;
+    // An entry that has grown old by chance would keep all that came after it from being collected young.
+    entry.before = undefined;
+    entry.after = undefined;
     if (before === undefined) list.first = after;
     else before.after = after;
     if (after === undefined) list.last = before;

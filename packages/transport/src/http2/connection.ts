@@ -22,6 +22,7 @@ import { FrameWriter, writeFrameHeader } from "./frame-writer.js";
 import { PaddedData } from "./padded-data.js";
 import { ServerSettings } from "./server-settings.js";
 import { Stream, type StreamHandler, type StreamTraits } from "./stream.js";
+import { StreamTable } from "./stream-table.js";
 
 // Large enough that the link, not the window, is the limit; the connection's is shared by all streams.
 const streamWindowBytes = 1024 * 1024;
@@ -77,7 +78,7 @@ export class Http2Connection implements FrameSink {
   readonly #server = new ServerSettings();
   readonly #flood: FloodGuard;
   readonly #keepalive: Keepalive;
-  readonly #streams = new Map<number, Stream>();
+  readonly #streams = new StreamTable();
   /** Streams with data that flow control holds back, in the order in which they began to wait. */
   readonly #blocked = new Set<Stream>();
   readonly #padding = new PaddedData();
@@ -156,7 +157,7 @@ export class Http2Connection implements FrameSink {
     const stream = new Stream(id, handler, windows, traits);
     if (this.#streams.size === 0) this.#keepalive.streams(1);
     if (!traits.background && ++this.#awaited === 1) (this.#socket as Partial<Socket>).ref?.();
-    this.#streams.set(id, stream);
+    this.#streams.add(stream);
     this.#writeHeaders(id, headerBlock);
     this.#scheduleFlush();
     // Stream ids are used up after a billion requests; the next ones need another connection (RFC 9113, 5.1.1).
@@ -203,7 +204,7 @@ export class Http2Connection implements FrameSink {
 
   /** Sends DATA as flow control permits. `onSent` is called when all of it has been written. */
   send(stream: Stream, bytes: Uint8Array, end: boolean, onSent?: () => void): void {
-    if (stream.localClosed || !this.#streams.has(stream.id)) return;
+    if (stream.localClosed || this.#streams.get(stream.id) === undefined) return;
     stream.held.push({ bytes, position: 0, end, onSent });
     this.#blocked.add(stream);
     this.#sendHeld();
@@ -222,7 +223,7 @@ export class Http2Connection implements FrameSink {
   /** The consumer of a stream has taken `bytes`: the server may send as many more. */
   taken(stream: Stream, bytes: number): void {
     stream.unreturned += bytes;
-    if (stream.unreturned < streamWindowBytes / 2 || !this.#streams.has(stream.id)) return;
+    if (stream.unreturned < streamWindowBytes / 2 || this.#streams.get(stream.id) === undefined) return;
     this.#writer.windowUpdate(stream.id, stream.unreturned);
     stream.receiveWindow += stream.unreturned;
     stream.unreturned = 0;
@@ -243,7 +244,7 @@ export class Http2Connection implements FrameSink {
     this.#closed = true;
     this.#reader.stop();
     this.#keepalive.stop();
-    const streams = [...this.#streams.values()];
+    const streams = this.#streams.list();
     this.#streams.clear();
     this.#blocked.clear();
     this.#socket.destroy();
@@ -572,7 +573,7 @@ export class Http2Connection implements FrameSink {
   /** A new initial window changes that of every stream by as much (RFC 9113, 6.9.2). */
   #resizeWindows(change: number): void {
     if (change === 0) return;
-    for (const stream of this.#streams.values()) {
+    for (const stream of this.#streams.list()) {
       stream.sendWindow += change;
       if (stream.sendWindow > maxWindowBytes) {
         throw new ConnectionViolation(ErrorCode.flowControlError, "a window that overflows");
@@ -599,7 +600,7 @@ export class Http2Connection implements FrameSink {
     const reason = new Error(`the server is going away (${errorName(code)})`);
     // First of all, so that nothing is put where a refused stream leaves room.
     this.drain(reason);
-    for (const stream of [...this.#streams.values()]) {
+    for (const stream of this.#streams.list()) {
       if (stream.id <= last) continue;
       this.#remove(stream);
       stream.handler.onFailure(reason, unlessAnswered(stream, "refused"), undefined);
