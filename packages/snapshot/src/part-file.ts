@@ -1,3 +1,4 @@
+import type { BigIntStats } from "node:fs";
 import { type FileHandle, lstat, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
@@ -9,12 +10,15 @@ export class PartFile implements AsyncDisposable {
   readonly #target: string;
   readonly #path: string;
   readonly #handle: FileHandle;
+  /** Tells the file from others that come to have its name. */
+  readonly #identity: BigIntStats;
   #committed = false;
 
-  private constructor(target: string, path: string, handle: FileHandle) {
+  private constructor(target: string, path: string, handle: FileHandle, identity: BigIntStats) {
     this.#target = target;
     this.#path = path;
     this.#handle = handle;
+    this.#identity = identity;
   }
 
   /** Begins `<target>.part`. What an attempt that crashed has left there goes. */
@@ -22,7 +26,8 @@ export class PartFile implements AsyncDisposable {
     const path = `${target}.part`;
     await rm(path, { force: true });
     // Made anew: a file or link that is there already could be readable for others, or lead elsewhere.
-    return new PartFile(target, path, await open(path, "wx", 0o600));
+    const handle = await open(path, "wx", 0o600);
+    return new PartFile(target, path, handle, await handle.stat({ bigint: true }));
   }
 
   async write(bytes: Uint8Array): Promise<void> {
@@ -52,11 +57,8 @@ export class PartFile implements AsyncDisposable {
   }
 
   async #isOurs(): Promise<boolean> {
-    const [own, there] = await Promise.all([
-      this.#handle.stat({ bigint: true }),
-      lstat(this.#path, { bigint: true }),
-    ]);
-    return own.ino === there.ino && own.dev === there.dev;
+    const there = await lstat(this.#path, { bigint: true });
+    return there.ino === this.#identity.ino && there.dev === this.#identity.dev;
   }
 }
 
