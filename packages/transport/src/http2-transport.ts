@@ -199,11 +199,11 @@ class Http2Transport implements EndpointTransport {
     const stream = this.#open(connection, call, method, timeoutMs, header, unaryTraits);
     call.begin(connection, stream);
     const bytes = prefixBytes + size;
-    if (this.#options.compression === undefined && connection.fits(stream, bytes)) {
-      const { buffer, position } = connection.reserve(bytes);
+    if (this.#options.compression === undefined && connection.data.fits(stream, bytes)) {
+      const { buffer, position } = connection.data.reserve(bytes);
       writePrefix(buffer, position, 0, size);
       codec.write(input, buffer, position + prefixBytes);
-      connection.commit(stream, bytes, true);
+      connection.data.commit(stream, bytes, true);
     } else {
       connection.send(stream, this.#frame(codec, input, size), true);
     }

@@ -189,11 +189,11 @@ describe("a request", () => {
   it("may be written in place when it fits", async () => {
     const link = await opened();
     const { stream } = request(link);
-    expect(link.connection.fits(stream, 16_384)).toBe(true);
-    expect(link.connection.fits(stream, 16_385)).toBe(false);
-    const { buffer, position } = link.connection.reserve(5);
+    expect(link.connection.data.fits(stream, 16_384)).toBe(true);
+    expect(link.connection.data.fits(stream, 16_385)).toBe(false);
+    const { buffer, position } = link.connection.data.reserve(5);
     buffer.write("12345", position);
-    link.connection.commit(stream, 5, true);
+    link.connection.data.commit(stream, 5, true);
     await turn();
     expect(of(link.wire.heard(), FrameType.data)[0]).toMatchObject({
       flags: 1,

@@ -18,28 +18,25 @@ import {
   StreamViolation,
 } from "./frame.js";
 import { FrameReader, type FrameSink } from "./frame-reader.js";
-import { FrameWriter, writeFrameHeader } from "./frame-writer.js";
+import { type HeaderBlockSink, HeaderBlocks, maxHeaderListBytes } from "./header-blocks.js";
+import { OutgoingData } from "./outgoing-data.js";
+import { Output } from "./output.js";
 import { PaddedData } from "./padded-data.js";
 import { ServerSettings } from "./server-settings.js";
-import { Stream, type StreamHandler, type StreamTraits } from "./stream.js";
+import {
+  defaultWindowBytes,
+  maxWindowBytes,
+  Stream,
+  type StreamHandler,
+  type StreamTraits,
+} from "./stream.js";
 import { StreamTable } from "./stream-table.js";
 
 // Large enough that the link, not the window, is the limit; the connection's is shared by all streams.
 const streamWindowBytes = 1024 * 1024;
 const connectionWindowBytes = 16 * 1024 * 1024;
-const defaultWindowBytes = 65_535;
-const maxWindowBytes = 2 ** 31 - 1;
 const lastStreamId = 2 ** 31 - 1;
-// Header blocks of etcd have some hundred bytes.
-const maxHeaderListBytes = 64 * 1024;
-const maxHeaderFrames = 16;
-// More is not made before the socket has taken it.
-const maxUnsentBytes = 4 * 1024 * 1024;
-// A server that does not read must not make us hoard what it asks us to answer: 17 bytes each at most.
-const mostUnsentAnswers = 10_000;
 const firstBytesKept = 64;
-// So long may a server give no leave to send anything before a call that fails of it counts against the connection.
-const stallMs = 2_000;
 
 /** What a connection tells its owner. */
 export interface ConnectionOwner {
@@ -68,19 +65,20 @@ export interface ConnectionSetup {
  * streams come and go. *Draining*: after GOAWAY, `drain` or the last stream id, no new streams; when the last one ends,
  * so does the connection. A violation, an error of the socket or its end closes the connection from any state.
  */
-export class Http2Connection implements FrameSink {
+export class Http2Connection implements FrameSink, HeaderBlockSink {
   readonly #socket: Duplex;
   readonly #owner: ConnectionOwner;
   readonly #reader = new FrameReader(this);
-  readonly #writer = new FrameWriter();
+  readonly #output: Output;
+  /** What the requests carry. */
+  readonly data: OutgoingData;
+  readonly #headers = new HeaderBlocks(this);
   readonly #decoder = new HeaderDecoder(maxHeaderListBytes);
   readonly #encoder = new HeaderEncoder();
   readonly #server = new ServerSettings();
   readonly #flood: FloodGuard;
   readonly #keepalive: Keepalive;
   readonly #streams = new StreamTable();
-  /** Streams with data that flow control holds back, in the order in which they began to wait. */
-  readonly #blocked = new Set<Stream>();
   readonly #padding = new PaddedData();
   /** Streams that are not in the background: they keep the process alive. */
   #awaited = 0;
@@ -88,27 +86,19 @@ export class Http2Connection implements FrameSink {
   #draining = false;
   #closed = false;
   #nextId = 1;
-  readonly #clock: Clock;
-  #sendWindow = defaultWindowBytes;
-  /** Since when data wait because the connection's window is used up. */
-  #stalledAt: number | undefined;
   #receiveWindow = connectionWindowBytes;
   #unreturned = 0;
-  #headers:
-    | { readonly streamId: number; readonly end: boolean; readonly parts: Buffer[]; bytes: number }
-    | undefined;
-  #flushScheduled = false;
-  /** Answers to SETTINGS and PING that wait to be handed to the socket. */
-  #unsentAnswers = 0;
-  /** Bytes handed to the socket so far: any of them may have reached the server. */
-  #handed = 0;
   /** What the server said before its first settings, to tell what it is when it says something else. */
   #firstBytes: Buffer | undefined = Buffer.alloc(0);
 
   constructor(socket: Duplex, setup: ConnectionSetup, owner: ConnectionOwner) {
     this.#socket = socket;
     this.#owner = owner;
-    this.#clock = setup.clock;
+    this.#output = new Output(socket, () => {
+      this.data.resume();
+      owner.onRoom();
+    });
+    this.data = new OutgoingData(this.#output, setup.clock);
     this.#flood = new FloodGuard(setup.clock);
     this.#keepalive = new Keepalive(setup.keepAlive, setup.pace, setup.clock, {
       ping: () => this.#ping(),
@@ -129,7 +119,7 @@ export class Http2Connection implements FrameSink {
 
   /** Whether the server's limit of streams is reached, or our own of bytes that wait to be sent. */
   get full(): boolean {
-    return this.#streams.size >= this.#server.maxConcurrentStreams || this.#backlogged;
+    return this.#streams.size >= this.#server.maxConcurrentStreams || this.#output.backlogged;
   }
 
   get streams(): number {
@@ -159,63 +149,24 @@ export class Http2Connection implements FrameSink {
     if (!traits.background && ++this.#awaited === 1) (this.#socket as Partial<Socket>).ref?.();
     this.#streams.add(stream);
     this.#writeHeaders(id, headerBlock);
-    this.#scheduleFlush();
+    this.#output.schedule();
     // Stream ids are used up after a billion requests; the next ones need another connection (RFC 9113, 5.1.1).
     if (this.#nextId > lastStreamId) this.drain(new Error("the connection has used up its stream ids"));
     return stream;
   }
 
-  /**
-   * Tells whether `bytes` of DATA can be written in one frame at once. If so write them with {@link reserve} and
-   * {@link commit}; else with {@link send}.
-   */
-  fits(stream: Stream, bytes: number): boolean {
-    return (
-      bytes <= defaultMaxFrameBytes &&
-      bytes <= this.#sendWindow &&
-      bytes <= stream.sendWindow &&
-      stream.held.length === 0
-    );
-  }
-
-  /** The buffer for one DATA frame with `bytes` of payload; the payload starts at the returned position. */
-  reserve(bytes: number): { readonly buffer: Buffer; readonly position: number } {
-    const buffer = this.#writer.reserve(bytes + 9);
-    return { buffer, position: this.#writer.position + 9 };
-  }
-
-  /** Completes the DATA frame whose payload was put where {@link reserve} said. */
-  commit(stream: Stream, bytes: number, end: boolean): void {
-    const buffer = this.#writer.reserve(bytes + 9);
-    writeFrameHeader(
-      buffer,
-      this.#writer.position,
-      bytes,
-      FrameType.data,
-      end ? Flag.endStream : 0,
-      stream.id,
-    );
-    this.#writer.advance(bytes + 9);
-    this.#sendWindow -= bytes;
-    stream.sendWindow -= bytes;
-    this.#complete(stream, end);
-    this.#scheduleFlush();
-  }
-
   /** Sends DATA as flow control permits. `onSent` is called when all of it has been written. */
   send(stream: Stream, bytes: Uint8Array, end: boolean, onSent?: () => void): void {
     if (stream.localClosed || this.#streams.get(stream.id) === undefined) return;
-    stream.held.push({ bytes, position: 0, end, onSent });
-    this.#blocked.add(stream);
-    this.#sendHeld();
+    this.data.send(stream, bytes, end, onSent);
   }
 
   /** Takes a stream out and tells the server, unless it is done. */
   reset(stream: Stream, code: number): void {
-    const isStuck = stream.held.length > 0 && this.#isStalled;
+    const isStuck = this.data.isStuck(stream);
     if (!this.#remove(stream)) return;
-    this.#writer.rstStream(stream.id, code);
-    this.#scheduleFlush();
+    this.#output.frames.rstStream(stream.id, code);
+    this.#output.schedule();
     // It still answers pings, and yet no request would ever get through.
     if (isStuck) this.drain(new Error("the server takes no more data on this connection"));
   }
@@ -224,10 +175,10 @@ export class Http2Connection implements FrameSink {
   taken(stream: Stream, bytes: number): void {
     stream.unreturned += bytes;
     if (stream.unreturned < streamWindowBytes / 2 || this.#streams.get(stream.id) === undefined) return;
-    this.#writer.windowUpdate(stream.id, stream.unreturned);
+    this.#output.frames.windowUpdate(stream.id, stream.unreturned);
     stream.receiveWindow += stream.unreturned;
     stream.unreturned = 0;
-    this.#scheduleFlush();
+    this.#output.schedule();
   }
 
   /** Takes no new requests; closes when those under way are done. */
@@ -243,13 +194,14 @@ export class Http2Connection implements FrameSink {
     if (this.#closed) return;
     this.#closed = true;
     this.#reader.stop();
+    this.#output.stop();
     this.#keepalive.stop();
     const streams = this.#streams.list();
     this.#streams.clear();
-    this.#blocked.clear();
+    this.data.clear();
     this.#socket.destroy();
     for (const stream of streams) {
-      const unsent = stream.completeAt > this.#handed;
+      const unsent = stream.completeAt > this.#output.handed;
       stream.handler.onFailure(reason, unlessAnswered(stream, unsent ? "unsent" : "unknown"), undefined);
     }
     this.#owner.onClosed(reason);
@@ -274,15 +226,15 @@ export class Http2Connection implements FrameSink {
     if (!this.#ready && type !== FrameType.settings) {
       throw new ConnectionViolation(ErrorCode.protocolError, "the first frame is not SETTINGS");
     }
-    if (this.#headers !== undefined && type !== FrameType.continuation) {
+    if (this.#headers.begun && type !== FrameType.continuation) {
       throw new ConnectionViolation(ErrorCode.protocolError, "a header block that is interrupted");
     }
     switch (type) {
       case FrameType.headers:
-        this.#onHeaders(flags, streamId, buffer, start, end);
+        this.#headers.onHeaders(flags, streamId, buffer, start, end);
         break;
       case FrameType.continuation:
-        this.#onContinuation(flags, streamId, buffer, start, end);
+        this.#headers.onContinuation(flags, streamId, buffer, start, end);
         break;
       case FrameType.rstStream:
         this.#onReset(streamId, buffer, start, end);
@@ -316,7 +268,7 @@ export class Http2Connection implements FrameSink {
     start: number,
     end: number,
   ): void {
-    if (!this.#ready || this.#headers !== undefined || streamId === 0) {
+    if (!this.#ready || this.#headers.begun || streamId === 0) {
       throw new ConnectionViolation(ErrorCode.protocolError, "DATA where there may be none");
     }
     const stream = this.#streams.get(streamId);
@@ -357,21 +309,21 @@ export class Http2Connection implements FrameSink {
   }
 
   #greet(): void {
-    this.#writer.preface();
-    this.#writer.settings([
+    this.#output.frames.preface();
+    this.#output.frames.settings([
       [Setting.headerTableSize, 0],
       [Setting.enablePush, 0],
       [Setting.initialWindowSize, streamWindowBytes],
       [Setting.maxHeaderListSize, maxHeaderListBytes],
     ]);
-    this.#writer.windowUpdate(0, connectionWindowBytes - defaultWindowBytes);
-    this.#scheduleFlush();
+    this.#output.frames.windowUpdate(0, connectionWindowBytes - defaultWindowBytes);
+    this.#output.schedule();
   }
 
   /** Takes a stream out; `false` when it was out already. */
   #remove(stream: Stream): boolean {
     if (!this.#streams.delete(stream.id)) return false;
-    if (stream.held.length > 0) this.#blocked.delete(stream);
+    this.data.forget(stream);
     this.#owner.onRoom();
     if (!stream.traits.background && --this.#awaited === 0) (this.#socket as Partial<Socket>).unref?.();
     if (this.#streams.size > 0) return true;
@@ -386,8 +338,8 @@ export class Http2Connection implements FrameSink {
   #endedByServer(stream: Stream): void {
     // The rest of the request interests nobody (RFC 9113, 8.1).
     if (!stream.localClosed) {
-      this.#writer.rstStream(stream.id, ErrorCode.noError);
-      this.#scheduleFlush();
+      this.#output.frames.rstStream(stream.id, ErrorCode.noError);
+      this.#output.schedule();
     }
     stream.handler.onEnd();
   }
@@ -399,106 +351,27 @@ export class Http2Connection implements FrameSink {
 
   #writeHeaders(id: number, block: Buffer): void {
     const first = Math.min(block.length, defaultMaxFrameBytes);
-    this.#writer.frameHeader(first, FrameType.headers, first === block.length ? Flag.endHeaders : 0, id);
-    this.#writer.bytes(block, 0, first);
+    this.#output.frames.frameHeader(
+      first,
+      FrameType.headers,
+      first === block.length ? Flag.endHeaders : 0,
+      id,
+    );
+    this.#output.frames.bytes(block, 0, first);
     for (let position = first; position < block.length; ) {
       const next = Math.min(position + defaultMaxFrameBytes, block.length);
-      this.#writer.frameHeader(
+      this.#output.frames.frameHeader(
         next - position,
         FrameType.continuation,
         next === block.length ? Flag.endHeaders : 0,
         id,
       );
-      this.#writer.bytes(block, position, next);
+      this.#output.frames.bytes(block, position, next);
       position = next;
     }
   }
 
-  /** A message of the request has been written, the last one when `end`. */
-  #complete(stream: Stream, end: boolean): void {
-    stream.completeAt = Math.min(stream.completeAt, this.#writer.written);
-    if (end) stream.localClosed = true;
-  }
-
-  /** More waits to be sent than may: the server, or the link, takes it more slowly than we make it. */
-  get #backlogged(): boolean {
-    return this.#writer.written - this.#handed + this.#socket.writableLength > maxUnsentBytes;
-  }
-
-  get #isStalled(): boolean {
-    return this.#stalledAt !== undefined && this.#clock.now() - this.#stalledAt >= stallMs;
-  }
-
-  #sendHeld(): void {
-    for (const stream of this.#blocked) {
-      if (this.#sendWindow <= 0 || this.#backlogged) break;
-      if (this.#sendFrom(stream)) this.#blocked.delete(stream);
-    }
-    if (this.#blocked.size > 0 && this.#sendWindow <= 0) this.#stalledAt ??= this.#clock.now();
-  }
-
-  /** Writes what a stream may send; `true` when nothing is held any more. */
-  #sendFrom(stream: Stream): boolean {
-    while (true) {
-      const part = stream.held[0];
-      if (part === undefined) return true;
-      const left = part.bytes.length - part.position;
-      const bytes = Math.min(left, stream.sendWindow, this.#sendWindow, defaultMaxFrameBytes);
-      if ((bytes <= 0 && left > 0) || this.#backlogged) return false;
-      const last = bytes === left;
-      const end = last && part.end;
-      this.#writer.frameHeader(bytes, FrameType.data, end ? Flag.endStream : 0, stream.id);
-      this.#writer.bytes(part.bytes, part.position, part.position + bytes);
-      part.position += bytes;
-      this.#sendWindow -= bytes;
-      stream.sendWindow -= bytes;
-      this.#scheduleFlush();
-      if (!last) continue;
-      stream.held.shift();
-      this.#complete(stream, end);
-      part.onSent?.();
-    }
-  }
-
-  #onHeaders(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
-    let from = start;
-    let to = end;
-    if ((flags & Flag.padded) !== 0) {
-      to -= buffer[from++] ?? 0;
-    }
-    if ((flags & Flag.priority) !== 0) from += 5;
-    if (from > to || streamId === 0)
-      throw new ConnectionViolation(ErrorCode.protocolError, "HEADERS out of shape");
-    const endStream = (flags & Flag.endStream) !== 0;
-    if ((flags & Flag.endHeaders) !== 0) {
-      this.#onHeaderBlock(streamId, endStream, buffer, from, to);
-      return;
-    }
-    this.#headers = {
-      streamId,
-      end: endStream,
-      parts: [Buffer.from(buffer.subarray(from, to))],
-      bytes: to - from,
-    };
-  }
-
-  #onContinuation(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
-    const headers = this.#headers;
-    if (headers === undefined || headers.streamId !== streamId) {
-      throw new ConnectionViolation(ErrorCode.protocolError, "CONTINUATION without a beginning");
-    }
-    headers.parts.push(Buffer.from(buffer.subarray(start, end)));
-    headers.bytes += end - start;
-    if (headers.bytes > maxHeaderListBytes || headers.parts.length > maxHeaderFrames) {
-      throw new ConnectionViolation(ErrorCode.enhanceYourCalm, "a header block without end");
-    }
-    if ((flags & Flag.endHeaders) === 0) return;
-    this.#headers = undefined;
-    const block = Buffer.concat(headers.parts);
-    this.#onHeaderBlock(streamId, headers.end, block, 0, block.length);
-  }
-
-  #onHeaderBlock(streamId: number, endStream: boolean, buffer: Buffer, start: number, end: number): void {
+  onHeaderBlock(streamId: number, endStream: boolean, buffer: Buffer, start: number, end: number): void {
     const fields = this.#decoder.decode(buffer, start, end);
     const stream = this.#streams.get(streamId);
     if (stream === undefined) {
@@ -557,9 +430,10 @@ export class Http2Connection implements FrameSink {
     const windowBefore = this.#server.initialWindowBytes;
     this.#server.read(buffer, start, end);
     this.#encoder.setTableSize(this.#server.headerTableSize);
-    this.#resizeWindows(this.#server.initialWindowBytes - windowBefore);
-    this.#writer.settingsAck();
-    this.#answer();
+    const change = this.#server.initialWindowBytes - windowBefore;
+    if (change !== 0) this.data.resizeWindows(this.#streams.list(), change);
+    this.#output.frames.settingsAck();
+    this.#output.answer();
     if (this.#ready) {
       this.#owner.onRoom(); // the limit of streams may have risen
       return;
@@ -570,25 +444,13 @@ export class Http2Connection implements FrameSink {
     this.#owner.onReady();
   }
 
-  /** A new initial window changes that of every stream by as much (RFC 9113, 6.9.2). */
-  #resizeWindows(change: number): void {
-    if (change === 0) return;
-    for (const stream of this.#streams.list()) {
-      stream.sendWindow += change;
-      if (stream.sendWindow > maxWindowBytes) {
-        throw new ConnectionViolation(ErrorCode.flowControlError, "a window that overflows");
-      }
-    }
-    this.#sendHeld();
-  }
-
   #onPing(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
     if (streamId !== 0) throw new ConnectionViolation(ErrorCode.protocolError, "PING on a stream");
     if (end - start !== 8) throw new ConnectionViolation(ErrorCode.frameSizeError, "PING of an odd length");
     this.#flood.count("PING");
     if ((flags & Flag.ack) !== 0) return; // that something was heard is all there is to it
-    this.#writer.ping(buffer.subarray(start, end), true);
-    this.#answer();
+    this.#output.frames.ping(buffer.subarray(start, end), true);
+    this.#output.answer();
   }
 
   #onGoaway(streamId: number, buffer: Buffer, start: number, end: number): void {
@@ -614,11 +476,7 @@ export class Http2Connection implements FrameSink {
     if (streamId === 0) {
       if (increment === 0)
         throw new ConnectionViolation(ErrorCode.protocolError, "a WINDOW_UPDATE of nothing");
-      this.#sendWindow += increment;
-      if (this.#sendWindow > maxWindowBytes) {
-        throw new ConnectionViolation(ErrorCode.flowControlError, "a window that overflows");
-      }
-      this.#stalledAt = undefined;
+      this.data.enlargeWindow(increment);
     } else {
       if (streamId >= this.#nextId) {
         throw new ConnectionViolation(
@@ -638,68 +496,22 @@ export class Http2Connection implements FrameSink {
         return;
       }
     }
-    this.#sendHeld();
+    this.data.resume();
   }
 
   #returnToConnection(bytes: number): void {
     this.#unreturned += bytes;
     if (this.#unreturned < connectionWindowBytes / 2) return;
-    this.#writer.windowUpdate(0, this.#unreturned);
+    this.#output.frames.windowUpdate(0, this.#unreturned);
     this.#receiveWindow += this.#unreturned;
     this.#unreturned = 0;
-    this.#scheduleFlush();
+    this.#output.schedule();
   }
 
   #ping(): void {
-    this.#writer.ping(Buffer.alloc(8), false);
-    this.#scheduleFlush();
+    this.#output.frames.ping(Buffer.alloc(8), false);
+    this.#output.schedule();
   }
-
-  /** Something was written because the server asked for it. */
-  #answer(): void {
-    // What waits behind a large request of ours is no fault of the server's.
-    if (++this.#unsentAnswers > mostUnsentAnswers) {
-      throw new ConnectionViolation(
-        ErrorCode.enhanceYourCalm,
-        "questions from a server that does not read the answers",
-      );
-    }
-    this.#scheduleFlush();
-  }
-
-  /** What one turn of the event loop writes leaves in one piece. */
-  #scheduleFlush(): void {
-    if (this.#flushScheduled) return;
-    this.#flushScheduled = true;
-    process.nextTick(this.#flush);
-  }
-
-  /**
-   * Hands the socket one write at a time. What waits here has not been sent for certain; of what a socket holds nobody
-   * can tell, since it may be half through with it.
-   */
-  readonly #flush = (): void => {
-    this.#flushScheduled = false;
-    if (this.#closed || this.#socket.writableLength > 0 || !this.#writer.pending) return;
-    const pieces = this.#writer.take();
-    this.#handed = this.#writer.written;
-    this.#unsentAnswers = 0;
-    if (pieces.length === 1 && pieces[0] !== undefined) {
-      this.#socket.write(pieces[0], this.#onWritten);
-      return;
-    }
-    this.#socket.cork();
-    for (const piece of pieces) this.#socket.write(piece, this.#onWritten);
-    this.#socket.uncork();
-  };
-
-  /** The socket has taken something: more may follow. */
-  readonly #onWritten = (): void => {
-    if (this.#closed || this.#socket.writableLength > 0) return;
-    if (this.#blocked.size > 0) this.#sendHeld();
-    if (this.#writer.pending) this.#flush();
-    this.#owner.onRoom();
-  };
 
   /** A server that wants TLS often says nothing to one who does not offer it, and hangs up. */
   get #farewell(): string {
@@ -724,8 +536,8 @@ export class Http2Connection implements FrameSink {
       return;
     }
     // Says why before it hangs up (RFC 9113, 5.4.1).
-    this.#writer.goaway(0, error.code);
-    this.#flush();
+    this.#output.frames.goaway(0, error.code);
+    this.#output.flush();
     this.close(protocolError(`the server broke HTTP/2: ${error.message}`, error));
   }
 }

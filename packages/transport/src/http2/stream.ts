@@ -21,6 +21,11 @@ export interface StreamTraits {
   readonly background: boolean;
 }
 
+/** The window of a connection, and that of a stream before the server's settings say otherwise (RFC 9113, 6.9.2). */
+export const defaultWindowBytes = 65_535;
+/** No window may be larger (RFC 9113, 6.9.1). */
+export const maxWindowBytes: number = 2 ** 31 - 1;
+
 /** A part of the request that flow control holds back. */
 interface HeldData {
   readonly bytes: Uint8Array;
