@@ -41,8 +41,8 @@ export interface AddMemberOptions extends CallOptions {
 }
 
 /**
- * The members of a cluster (etcd's service `Cluster`). Where authentication is enabled, users with the role `root` may
- * change them, and since 3.5 they alone may list them.
+ * The members of a cluster (etcd's service `Cluster`). Where authentication is enabled, only users with the role
+ * `root` may change them, and only users who are logged in may list them (everybody before 3.4.42, 3.5.28 and 3.6.9).
  *
  * Members refuse a change that endangers the majority (`--strict-reconfig-check`, on by default): with `UNHEALTHY` while
  * they have not all been in touch with each other for 5 seconds, with `MEMBER_NOT_ENOUGH_STARTED` when too few have started.

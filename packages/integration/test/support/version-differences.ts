@@ -2,7 +2,8 @@ import { compareVersions } from "@etcdkit/testing";
 
 /** From which version on, and up to which (exclusive), servers behave so. */
 export interface VersionRange {
-  readonly since?: string | undefined;
+  /** Of a change that older minor releases got later, the first release of each of them, ascending. */
+  readonly since?: string | readonly string[] | undefined;
   readonly until?: string | undefined;
   /** What differs, and why a test has to know. */
   readonly reason: string;
@@ -10,13 +11,19 @@ export interface VersionRange {
 
 /** The lines of {@link versionDifferences}. */
 export type VersionDifference =
+  | "admission-checks"
+  | "auth-status"
   | "consistent-txn-reads"
   | "gzip"
+  | "nested-txn-permissions"
+  | "open-auth-status"
   | "range-stream"
   | "request-metric"
+  | "root-permission"
   | "sound-reads"
   | "stop-on-defrag"
-  | "tls-max-version";
+  | "tls-max-version"
+  | "txn-prev-kv-permissions";
 
 /** All that servers of different versions do differently and that tests take into account. */
 export const versionDifferences: Readonly<Record<VersionDifference, VersionRange>> = {
@@ -53,11 +60,48 @@ export const versionDifferences: Readonly<Record<VersionDifference, VersionRange
     reason:
       "Since then a member can be told which versions of TLS to speak. Older ones agree on TLS 1.3 with whoever speaks it, and the cipher suites that they are told to use are for TLS 1.2 only.",
   },
+  "auth-status": {
+    since: "3.5",
+    reason: "The AuthStatus method came with 3.5; older servers answer UNIMPLEMENTED.",
+  },
+  "admission-checks": {
+    since: ["3.4.42", "3.5.28", "3.6.9"],
+    reason:
+      "Older servers let everybody compact and list the members, although authentication is enabled (CVE-2026-33413).",
+  },
+  "nested-txn-permissions": {
+    since: ["3.4.42", "3.5.28", "3.6.9"],
+    reason:
+      "Older servers ask for no permission for the operations of a transaction inside another: whoever may log in reads and writes every key (CVE-2026-33343).",
+  },
+  "open-auth-status": {
+    since: "3.7",
+    reason: "Since then everybody may ask whether authentication is enabled.",
+  },
+  "root-permission": {
+    since: "3.6",
+    reason:
+      "Since then the role root has the permission that it is in effect: every key. Before, it told of what it was granted, which meant nothing.",
+  },
+  "txn-prev-kv-permissions": {
+    since: ["3.4.44", "3.5.30", "3.6.11"],
+    reason:
+      "Older servers let a put in a transaction answer with the previous value of a key that the user may write and not read (CVE-2026-44283).",
+  },
 };
 
 /** Whether a server of this version behaves as the line says. */
 export function behavesSo(version: string, difference: VersionDifference): boolean {
   const { since, until } = versionDifferences[difference];
-  const started = since === undefined || compareVersions(version, since) >= 0;
-  return started && (until === undefined || compareVersions(version, until) < 0);
+  const atLeast = (other: string): boolean => compareVersions(version, other) >= 0;
+  return (
+    (since === undefined || hasCome(version, [since].flat())) && (until === undefined || !atLeast(until))
+  );
+}
+
+/** Whether a version is not before that release of its own minor, or is of a minor after all of them. */
+function hasCome(version: string, releases: readonly string[]): boolean {
+  const minor = (of: string): string => of.split(".", 2).join(".");
+  const own = releases.find((release) => minor(release) === minor(version)) ?? releases.at(-1) ?? version;
+  return compareVersions(version, own) >= 0;
 }
