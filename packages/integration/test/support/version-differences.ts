@@ -14,7 +14,12 @@ export type VersionDifference =
   | "admission-checks"
   | "auth-status"
   | "consistent-txn-reads"
+  | "downgrade"
   | "gzip"
+  | "health-list"
+  | "learner-snapshot"
+  | "log-in-for-status"
+  | "maintenance-details"
   | "nested-txn-permissions"
   | "open-auth-status"
   | "range-stream"
@@ -32,9 +37,32 @@ export const versionDifferences: Readonly<Record<VersionDifference, VersionRange
     reason:
       "Older members leave out the reads of a transaction that another member was asked for: what that one refuses for the revision of a read, they apply (etcd issue 18667).",
   },
+  downgrade: {
+    since: "3.5",
+    reason: "The Downgrade method came with 3.5; older servers answer UNIMPLEMENTED.",
+  },
   gzip: {
     since: "3.5",
     reason: "3.4 knows no compression and answers a compressed request with UNIMPLEMENTED.",
+  },
+  "health-list": {
+    since: "3.5.28",
+    reason:
+      "The List method of the health service came with a release of the gRPC library that 3.5.28 and 3.6.9 took over; others answer UNIMPLEMENTED.",
+  },
+  "learner-snapshot": {
+    since: "3.5",
+    reason: "Older learners refuse to send a snapshot, as they refuse most calls.",
+  },
+  "log-in-for-status": {
+    since: "3.5.28",
+    reason:
+      "Older members tell their status and their alarms to everybody. From 3.5.28, 3.6.12 and 3.7.0 on they ask for a user, and before in 3.6 for the status even for root.",
+  },
+  "maintenance-details": {
+    since: "3.6",
+    reason:
+      "Since then status tells of storage version, quota and downgrade, hashes of their revision and snapshots of their version.",
   },
   "range-stream": {
     since: "3.7",
