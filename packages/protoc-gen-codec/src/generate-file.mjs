@@ -23,7 +23,7 @@ export function generateFile(schema, file, messages) {
     printRead(context, message);
   }
   const codec = context.runtime("message-codec", "GeneratedCodec");
-  const anyCodec = context.runtime("message-codec", "MessageCodec").toTypeOnly();
+  const anyCodec = context.runtime("message-codec", "TypedCodec").toTypeOnly();
   f.print("/** The codecs of this file's messages. */");
   f.print("export const codecs: readonly ", anyCodec, "[] = [");
   for (const message of messages) {

@@ -1,11 +1,12 @@
 import type { DescMessage } from "@bufbuild/protobuf";
 import { codecs as rpcCodecs } from "../gen/etcdserverpb/rpc_codec.js";
 import { codecs as kvCodecs } from "../gen/mvccpb/kv_codec.js";
-import type { MessageCodec } from "./message-codec.js";
+import type { TypedCodec } from "./message-codec.js";
 
-export type { MessageCodec } from "./message-codec.js";
+export type { MessageCodec } from "@etcdkit/transport";
+export type { TypedCodec } from "./message-codec.js";
 
-const codecs: ReadonlyMap<DescMessage, MessageCodec> = new Map(
+const codecs: ReadonlyMap<DescMessage, TypedCodec> = new Map(
   [...kvCodecs, ...rpcCodecs].map((codec) => [codec.desc, codec]),
 );
 
@@ -13,6 +14,6 @@ const codecs: ReadonlyMap<DescMessage, MessageCodec> = new Map(
  * The generated codec of a message type, for the messages of busy calls: reads, writes, transactions, watches and lease
  * renewals. `undefined` for all others, which are left to protobuf-es.
  */
-export function codecFor(desc: DescMessage): MessageCodec | undefined {
+export function codecFor(desc: DescMessage): TypedCodec | undefined {
   return codecs.get(desc);
 }

@@ -1,29 +1,12 @@
 import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type { MessageCodec } from "@etcdkit/transport";
 import { Reader } from "./reader.js";
 import { Sizes } from "./sizes.js";
 
-/**
- * Puts messages of one type into bytes and takes them out again, exactly as `toBinary(create(...))` and `fromBinary` of
- * protobuf-es do, only faster.
- */
-export interface MessageCodec<D extends DescMessage = DescMessage> {
+/** A codec that tells which messages it is for. */
+export interface TypedCodec<D extends DescMessage = DescMessage> extends MessageCodec<D> {
   /** The type of the messages. */
   readonly desc: D;
-  /**
-   * How many bytes {@link write} will write. The two are called one after the other for one message, which nobody
-   * changes in between.
-   *
-   * @throws `TypeError` or `RangeError`, which names the field, for a value that the field cannot hold.
-   */
-  size(message: MessageInitShape<D>): number;
-  /** Writes the message at `position`; there is room for {@link size} bytes. */
-  write(message: MessageInitShape<D>, target: Buffer, position: number): void;
-  /**
-   * Reads the message from `start` up to `end`, in bytes. Nothing of it refers to `source`, which is only lent.
-   *
-   * @throws for bytes that are no such message.
-   */
-  read(source: Buffer, start: number, end: number): MessageShape<D>;
 }
 
 /** Adds up the bytes of a message and notes the sizes of the messages in it. */
@@ -48,8 +31,11 @@ export type Read<D extends DescMessage> = (
 // One for all: encoding is synchronous, and a size is used up before the next message is measured.
 const sizes = new Sizes();
 
-/** The codec that generated functions make. */
-export class GeneratedCodec<D extends DescMessage> implements MessageCodec<D> {
+/**
+ * The codec that generated functions make. It does exactly what `toBinary(create(...))` and `fromBinary` of protobuf-es do,
+ * only faster. For a value that a field cannot hold `size` throws a `TypeError` or `RangeError`, which names the field.
+ */
+export class GeneratedCodec<D extends DescMessage> implements TypedCodec<D> {
   readonly desc: D;
   readonly #size: Size<D>;
   readonly #write: Write<D>;

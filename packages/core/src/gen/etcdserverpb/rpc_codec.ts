@@ -17,7 +17,7 @@ import { writeBytes, writeEnum, writeEnums, writeString, writeUint32, writeUnkno
 import type { Reader } from "../../codec/reader.js";
 import { noBytes } from "../../codec/copied-bytes.js";
 import { readEvent, readKeyValue, sizeEvent, sizeKeyValue, writeEvent, writeKeyValue } from "../mvccpb/kv_codec.js";
-import type { MessageCodec } from "../../codec/message-codec.js";
+import type { TypedCodec } from "../../codec/message-codec.js";
 import { GeneratedCodec } from "../../codec/message-codec.js";
 
 export function sizeResponseHeader(message: MessageInitShape<typeof ResponseHeaderSchema>, _sizes: Sizes): number {
@@ -2347,7 +2347,7 @@ export function readLeaseKeepAliveResponse(
 }
 
 /** The codecs of this file's messages. */
-export const codecs: readonly MessageCodec[] = [
+export const codecs: readonly TypedCodec[] = [
   new GeneratedCodec(ResponseHeaderSchema, sizeResponseHeader, writeResponseHeader, readResponseHeader),
   new GeneratedCodec(RangeRequestSchema, sizeRangeRequest, writeRangeRequest, readRangeRequest),
   new GeneratedCodec(RangeResponseSchema, sizeRangeResponse, writeRangeResponse, readRangeResponse),

@@ -16,7 +16,7 @@ import { sizeOfInt64, writeVarint64 } from "../../codec/int64.js";
 import { writeBytes, writeEnum, writeUint32, writeUnknown } from "../../codec/writer.js";
 import type { Reader } from "../../codec/reader.js";
 import { noBytes } from "../../codec/copied-bytes.js";
-import type { MessageCodec } from "../../codec/message-codec.js";
+import type { TypedCodec } from "../../codec/message-codec.js";
 import { GeneratedCodec } from "../../codec/message-codec.js";
 
 export function sizeKeyValue(message: MessageInitShape<typeof KeyValueSchema>, _sizes: Sizes): number {
@@ -248,7 +248,7 @@ export function readEvent(
 }
 
 /** The codecs of this file's messages. */
-export const codecs: readonly MessageCodec[] = [
+export const codecs: readonly TypedCodec[] = [
   new GeneratedCodec(KeyValueSchema, sizeKeyValue, writeKeyValue, readKeyValue),
   new GeneratedCodec(EventSchema, sizeEvent, writeEvent, readEvent),
 ];
