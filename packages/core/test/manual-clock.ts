@@ -7,7 +7,11 @@ interface Timer {
   readonly keepAlive: boolean;
 }
 
-/** A clock that stands still until a test moves it. */
+/**
+ * A clock that stands still until a test moves it, for what waits for promises as well as for time: between two timers
+ * everything runs that can, so that the next one is set in time. The transport has a clock of its own for its tests. It
+ * moves within one turn, since nothing in there waits for promises, and that is what those tests are to see.
+ */
 export class ManualClock implements Clock {
   readonly #timers = new Set<Timer>();
   #now = 1_000;

@@ -1,6 +1,10 @@
 import type { Clock } from "../../src/clock.js";
 
-/** A clock that stands still until it is told to go on. */
+/**
+ * A clock that stands still until it is told to go on. All that is due has run when `advance` returns, in the same turn of
+ * the event loop: the transport acts on frames and timers without promises, and its tests would not notice one. What is
+ * above the transport waits for promises too, and its tests have a clock that lets those run in between.
+ */
 export interface ManualClock extends Clock {
   /** Goes on by so many milliseconds and runs what falls due on the way, in order. */
   advance(ms: number): void;
