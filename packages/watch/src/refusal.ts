@@ -22,17 +22,21 @@ export function refusalOf(response: WatchResponse, lastSeen: bigint | undefined)
   return new EtcdError(known.code, printable(cancelReason), { grpcCode: known.grpcCode });
 }
 
-/** Whether a refusal may be about the token of the stream rather than about the watch. */
-export function mayBeToken({ code }: EtcdError): boolean {
+/**
+ * How often in a row a watch is tried again with another token after such a refusal; 0 where it is not about the token. A
+ * fresh token may be refused by members that have not heard of it yet, and be out of date again while users change.
+ */
+export function tokenRetries({ code }: EtcdError): number {
   switch (code) {
     case "INVALID_AUTH_TOKEN":
     case "AUTH_OLD_REVISION":
     case "USER_EMPTY":
+      return 5;
     // etcd 3.4.0-3.4.21 and 3.5.0-3.5.5 say so of an expired token.
     case "PERMISSION_DENIED":
-      return true;
+      return 1;
     default:
-      return false;
+      return 0;
   }
 }
 

@@ -45,8 +45,8 @@ export class Subscription implements Watch {
   id = -1;
   /** The revision to resume from; `0n` while that is "now". */
   nextRevision: bigint;
-  /** Whether the server has refused it for a token and it was tried again; until it succeeds. */
-  retried = false;
+  /** How often in a row the server has refused it for a token and it was tried again. */
+  retries = 0;
   readonly #home: SubscriptionHome;
   readonly #signal: AbortSignal | undefined;
   /** Everything up to here was delivered or is not wanted. Progress does not count: some servers announce too much. */
@@ -133,7 +133,7 @@ export class Subscription implements Watch {
   begin(id: number, header: ResponseHeader): void {
     this.place = "active";
     this.id = id;
-    this.retried = false;
+    this.retries = 0;
     // The header may be ahead of the moment when the server registered the watch (etcd 3.7). What happened in between is
     // delivered or not depending on chance; dropping it makes the watch begin at one revision, whatever breaks when.
     if (this.nextRevision === 0n) this.startAfter(header.revision);

@@ -16,7 +16,7 @@ import { KV, type WatchResponse } from "@etcdkit/core/protocol";
 import { FailureJudge, kindOfFailure } from "./failure-judge.js";
 import { History } from "./history.js";
 import { loadState } from "./load-state.js";
-import { mayBeToken, refusalOf } from "./refusal.js";
+import { refusalOf, tokenRetries } from "./refusal.js";
 import { cancelMessage, createMessage, progressMessage, rangeMessage } from "./requests.js";
 import { Subscription, type SubscriptionHome } from "./subscription.js";
 import { WatchStreamCall } from "./watch-call.js";
@@ -265,8 +265,8 @@ export class WatchStream implements SubscriptionHome {
     const refusal = refusalOf(response, subscription.lastSeen);
     if (refusal.code === "COMPACTED" && subscription.request.onCompacted === "resync") {
       this.#load(subscription);
-    } else if (mayBeToken(refusal) && !subscription.retried) {
-      subscription.retried = true;
+    } else if (subscription.retries < tokenRetries(refusal)) {
+      subscription.retries += 1;
       void this.#renewToken(subscription);
     } else {
       subscription.fail(refusal);
@@ -323,6 +323,8 @@ export class WatchStream implements SubscriptionHome {
     const signal = subscription.beginWork();
     const { key, rangeEnd } = subscription.request;
     try {
+      const pauses = subscription.retries - 1;
+      if (pauses > 0) await sleep(this.clock, pauseMs(backOff, pauses), signal);
       await this.#read({ key, rangeEnd, limit: 1, keysOnly: true }, signal);
     } catch (error) {
       if (!(signal.aborted || mayPass(error))) subscription.fail(error);
@@ -354,7 +356,7 @@ export class WatchStream implements SubscriptionHome {
       const page = { key: key.length === 0 ? new Uint8Array(1) : key, limit: 1, keysOnly: true };
       return headerOf(await this.#read(page, this.#life.signal));
     } catch (error) {
-      if (isEtcdError(error) && mayBeToken(error)) return undefined;
+      if (isEtcdError(error) && kindOfFailure(error) === "token") return undefined;
       throw error;
     }
   }
