@@ -1,4 +1,10 @@
-import { isKeepAliveHalted, type KeepAliveHaltReason, type LeaseRenewal } from "@etcdkit/core";
+import {
+  diagnostics,
+  isKeepAliveHalted,
+  type KeepAliveHaltReason,
+  type LeaseRenewal,
+  type LeaseState,
+} from "@etcdkit/core";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { FakeMembers, type FakeStream, refusal } from "../test/fake-members.js";
 import { createLeases } from "./create-leases.js";
@@ -104,6 +110,27 @@ describe("renewals", () => {
     leases.keepAlive(1n);
     await members.clock.settle();
     expect(members.clock.timers.map((timer) => timer.keepAlive)).toEqual([false]);
+  });
+
+  it("tell whoever listens how many leases there are, on how many streams", async () => {
+    const members = new FakeMembers(a, b);
+    const told: LeaseState[] = [];
+    const unsubscribe = diagnostics.leases.subscribe((state) => told.push(state));
+    const last = () => told.at(-1);
+    await using leases = leasesOn(members);
+    const one = leases.keepAlive(1n);
+    leases.keepAlive(2n);
+    expect(last()).toMatchObject({ keptAlive: 2, streams: 1 });
+    await members.clock.settle();
+    members.onAsked = mute;
+    await members.clock.advance(35_000);
+    expect(last()).toMatchObject({ keptAlive: 2, streams: 2 });
+    await one.close();
+    expect(last()).toMatchObject({ keptAlive: 1, streams: 2 });
+    await leases.close();
+    expect(last()).toMatchObject({ keptAlive: 0, streams: 0 });
+    expect(new Set(told.map((state) => state.leases)).size).toBe(1);
+    unsubscribe();
   });
 
   it("go over the connection's transport where that is all there is", async () => {

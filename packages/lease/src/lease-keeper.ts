@@ -1,5 +1,6 @@
 import {
   type Clock,
+  diagnostics,
   EtcdError,
   isEtcdError,
   KeepAliveHaltedError,
@@ -69,6 +70,7 @@ export class LeaseKeeper implements Keeper, StreamOwner {
     if (!this.#leases.has(id)) {
       this.#leases.set(id, lease);
       this.#ask(lease, this.now());
+      this.#tell();
     }
     handle.follow(signal);
     return handle;
@@ -113,6 +115,7 @@ export class LeaseKeeper implements Keeper, StreamOwner {
     else this.#failures++;
     if (stream === this.#current) this.#current = undefined;
     else this.#previous = undefined;
+    this.#tell();
     if (isEtcdError(error, "NO_LEADER")) this.#leaderLost(error);
     const now = this.now();
     for (const id of unanswered) {
@@ -137,7 +140,10 @@ export class LeaseKeeper implements Keeper, StreamOwner {
     const { members, clock } = this.#setup;
     const longest = this.#failures < 2 ? 0 : shortestPauseMs * 2 ** Math.min(this.#failures - 2, 10);
     const pauseMs = Math.min(longest, longestPauseMs) * (0.5 + Math.random() / 2);
-    this.#current ??= new RenewalStream(this, { members, clock, avoid, pauseMs });
+    if (this.#current === undefined) {
+      this.#current = new RenewalStream(this, { members, clock, avoid, pauseMs });
+      this.#tell();
+    }
     return this.#current;
   }
 
@@ -151,8 +157,10 @@ export class LeaseKeeper implements Keeper, StreamOwner {
   }
 
   #closePrevious(): void {
-    this.#previous?.close();
+    if (this.#previous === undefined) return;
+    this.#previous.close();
     this.#previous = undefined;
+    this.#tell();
   }
 
   #renewed(lease: KeptLease, renewal: LeaseRenewal, sentAt: number): void {
@@ -266,7 +274,12 @@ export class LeaseKeeper implements Keeper, StreamOwner {
     this.#leases.delete(lease.id);
     this.#heap.delete(lease);
     lease.stream?.forget(lease.id);
-    if (this.#leases.size > 0) return;
+    if (this.#leases.size === 0) this.#rest();
+    this.#tell();
+  }
+
+  /** Nothing is left to renew. */
+  #rest(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     this.#timerAt = Number.POSITIVE_INFINITY;
@@ -275,5 +288,11 @@ export class LeaseKeeper implements Keeper, StreamOwner {
     this.#current = undefined;
     this.#failures = 0;
     this.#lastFailure = undefined;
+  }
+
+  #tell(): void {
+    if (!diagnostics.leases.hasSubscribers) return;
+    const streams = [this.#current, this.#previous].filter((stream) => stream !== undefined).length;
+    diagnostics.leases.publish({ leases: this, keptAlive: this.#leases.size, streams });
   }
 }
