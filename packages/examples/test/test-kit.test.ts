@@ -1,6 +1,13 @@
 import { Code } from "@connectrpc/connect";
 import { KV } from "@etcdkit/core/protocol";
-import { type EtcdCluster, openBridge, startEtcd, startScriptedServer } from "@etcdkit/testing";
+import {
+  type EtcdCluster,
+  openBridge,
+  openFrameProxy,
+  rstStreamFrame,
+  startEtcd,
+  startScriptedServer,
+} from "@etcdkit/testing";
 import { describeKv } from "@etcdkit/testing/compliance";
 import { createEtcd, kvFrom } from "etcdkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -18,6 +25,24 @@ describe("a program under test", () => {
     await lost;
 
     expect((await etcd.kv.get("key"))?.version).toBe(1n); // it was written, once
+  });
+  // #endregion
+
+  // #region frames
+  it("sends a write again that the server has refused to look at", async () => {
+    await using cluster = await startEtcd({ members: 1 });
+    await using proxy = await openFrameProxy(cluster.endpoints[0] ?? "");
+    await using etcd = createEtcd({ endpoints: proxy.endpoint });
+    await etcd.kv.put("key", "first"); // the client's first stream is number 1, its next one number 3
+
+    const second = { direction: "toServer", streamId: 3 } as const;
+    proxy.when({ ...second, andLater: true }, { do: "drop" });
+    const refusal = rstStreamFrame(3, 7); // REFUSED_STREAM
+    const refused = proxy.when(second, { do: "inject", bytes: refusal, other: true });
+
+    await etcd.kv.put("key", "second");
+    expect(refused.hits).toBe(1);
+    expect((await etcd.kv.get("key"))?.version).toBe(2n);
   });
   // #endregion
 
