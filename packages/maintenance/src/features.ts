@@ -39,7 +39,7 @@ export const features: Readonly<Record<Feature, FeatureSupport>> = {
     meaning:
       "A transaction whose read is refused for its revision is applied by no member; before, only the member that was asked refuses it.",
   },
-  downgrade: { since: ["3.5.0"], meaning: "Maintenance.Downgrade; carried out by members from 3.6 on." },
+  downgrade: { since: ["3.5.0"], meaning: "Maintenance.Downgrade; 3.5 does not confirm what it does." },
   gzip: { since: ["3.5.0"], meaning: "Compressed requests." },
   "hash-revision": { since: ["3.6.0"], meaning: "hashKv tells up to which revision it went." },
   "health-list": { since: ["3.5.28", "3.6.9", "3.7.0"], meaning: "Health.List." },

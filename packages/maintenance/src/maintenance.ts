@@ -85,7 +85,7 @@ export interface Maintenance {
 
   /**
    * Checks whether the cluster can go back to a version (`validate`), or makes it ready to (`enable`). One minor version
-   * is one step. Since etcd 3.5; that tells only whether a downgrade could be, and 3.6 carries it out.
+   * is one step. Since etcd 3.6. 3.5 has the call too, but never confirms that it was carried out: `TIMEOUT`.
    *
    * @param version - `"3.6"`.
    * @throws `EtcdError` `WRONG_DOWNGRADE_VERSION_FORMAT`, `INVALID_DOWNGRADE_TARGET_VERSION`, `DOWNGRADE_IN_PROCESS`.
@@ -96,9 +96,8 @@ export interface Maintenance {
     options?: AnyMemberOptions,
   ): Promise<DowngradeResult>;
   /**
-   * Calls a downgrade off.
-   *
-   * @throws `EtcdError` `NO_INFLIGHT_DOWNGRADE`.
+   * Calls a downgrade off. Without one under way there is nothing to do; etcd 3.5 refuses that, with
+   * `NO_INFLIGHT_DOWNGRADE`.
    */
   downgrade(action: "cancel", version?: undefined, options?: AnyMemberOptions): Promise<DowngradeResult>;
 

@@ -65,6 +65,6 @@ export interface HashResult {
 /** The answer of `downgrade`. */
 export interface DowngradeResult {
   readonly header: ResponseHeader;
-  /** The cluster's version before a downgrade, or while one is under way, `3.7`. */
+  /** The cluster's version as it is now, `3.7`; of etcd 3.5 `3.5.0`. */
   readonly version: string;
 }

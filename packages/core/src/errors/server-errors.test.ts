@@ -141,6 +141,15 @@ describe("the table of server errors", () => {
   });
 
   it.each([
+    ["auth: permission denied", "PERMISSION_DENIED", "PERMISSION_DENIED"],
+    ["auth: user name is empty", "USER_EMPTY", "INVALID_ARGUMENT"],
+    ["auth: invalid auth token", "INVALID_AUTH_TOKEN", "UNAUTHENTICATED"],
+    ["auth: revision in header is old", "AUTH_OLD_REVISION", "INVALID_ARGUMENT"],
+  ])("knows what a member says to who is not root: %s", (text, code, grpcCode) => {
+    expect(fromTransport(status(text), put)).toMatchObject({ code, grpcCode, outcome: "not-applied" });
+  });
+
+  it.each([
     ["mvcc: watcher range is empty", "WATCHER_RANGE_EMPTY"],
     ["mvcc: duplicate watch ID provided on the WatchStream", "DUPLICATE_WATCH_ID"],
     ["etcdserver: mvcc: required revision has been compacted", "COMPACTED"],

@@ -166,6 +166,11 @@ const rows: readonly (readonly [
     "auth: authentication failed, password was given for no password user",
     "not-applied",
   ],
+  // In these words members refuse what only root may ask of them (Defragment, Hash, HashKV, Snapshot), with UNKNOWN.
+  ["PERMISSION_DENIED", "PERMISSION_DENIED", "auth: permission denied", "not-applied"],
+  ["USER_EMPTY", "INVALID_ARGUMENT", "auth: user name is empty", "not-applied"],
+  ["INVALID_AUTH_TOKEN", "UNAUTHENTICATED", "auth: invalid auth token", "not-applied"],
+  ["AUTH_OLD_REVISION", "INVALID_ARGUMENT", "auth: revision in header is old", "not-applied"],
   ["UNKNOWN_METHOD", "UNKNOWN", "etcdserver: unknown method", "not-applied"],
   [
     "TIMEOUT_LEADER_TRANSFER",

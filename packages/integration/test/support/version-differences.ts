@@ -15,6 +15,7 @@ export type VersionDifference =
   | "auth-status"
   | "consistent-txn-reads"
   | "downgrade"
+  | "downgrade-answers"
   | "gzip"
   | "health-list"
   | "learner-snapshot"
@@ -40,6 +41,11 @@ export const versionDifferences: Readonly<Record<VersionDifference, VersionRange
   downgrade: {
     since: "3.5",
     reason: "The Downgrade method came with 3.5; older servers answer UNIMPLEMENTED.",
+  },
+  "downgrade-answers": {
+    since: "3.6",
+    reason:
+      "3.5 begins and calls off downgrades but never confirms either, so that both end in a timeout; it alone refuses to call off one that was not begun.",
   },
   gzip: {
     since: "3.5",
