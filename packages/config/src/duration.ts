@@ -18,12 +18,13 @@ export function parseDuration(text: string): number | undefined {
   if (/^[-+]?0$/.test(text)) return 0;
   const sign = text.startsWith("-") ? -1 : 1;
   const rest = text.replace(/^[-+]/, "");
-  let at = 0;
+  // Sticky, and without two ways to read the same digits: long texts take no longer than their length.
+  const part = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)/y;
   let total = 0;
-  for (const part of rest.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g)) {
-    if (part.index !== at) return undefined;
-    at += part[0].length;
-    total += Number(part[1]) * (millisecondsPer[part[2] ?? ""] ?? Number.NaN);
-  }
-  return at === rest.length && at > 0 ? sign * total : undefined;
+  do {
+    const [, digits, unit] = part.exec(rest) ?? [];
+    if (digits === undefined || unit === undefined) return undefined;
+    total += Number(digits) * (millisecondsPer[unit] ?? Number.NaN);
+  } while (part.lastIndex < rest.length);
+  return sign * total;
 }

@@ -8,7 +8,7 @@ import { toOptions } from "./to-options.js";
 import { similarKey, yamlSettings } from "./yaml-settings.js";
 
 // There are twenty keys to set; what is larger is another file, or there to exhaust us.
-const mostBytes = 64 * 1024;
+const mostBytes = 16 * 1024;
 // How often a value may repeat others by `*alias`, also through others that do.
 const mostAliases = 100;
 
@@ -21,7 +21,7 @@ const mostAliases = 100;
  * are TLS.
  *
  * @throws {@link ConfigError} with `line` for what is not YAML, an unknown key, a value of a wrong type or out of range, a
- *   certificate or key that cannot be used, and more than 64 KiB.
+ *   certificate or key that cannot be used, and more than 16 KiB.
  */
 export function optionsFromYaml(text: string): ConnectOptions {
   return toOptions(settingsFromYaml(text, {}));

@@ -15,10 +15,9 @@ const leastKeepAliveIntervalMs = 5_000;
  * @throws {@link ConfigError}.
  */
 export function toOptions(settings: Settings): ConnectOptions {
-  const tls = tlsOf(settings);
   return pruned({
     endpoints: settings.endpoints?.value ?? [],
-    tls,
+    tls: tlsOf(settings),
     credentials: credentialsOf(settings),
     callTimeoutMs: settings.callTimeoutMs?.value,
     dialTimeoutMs: settings.dialTimeoutMs?.value,
@@ -64,8 +63,6 @@ function credentialsOf({ username, password, token }: Settings): ConnectOptions[
     if (other !== undefined) {
       throw new ConfigError(token.origin, "user name and password are given too; a token stands alone");
     }
-    if (!/^[\x21-\x7e]+$/.test(token.value))
-      throw new ConfigError(token.origin, "expected visible ASCII text");
     return { token: token.value };
   }
   if (username === undefined && password === undefined) return undefined;

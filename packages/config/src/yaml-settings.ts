@@ -69,6 +69,11 @@ function endpoints(value: unknown, origin: SettingOrigin): readonly string[] | u
 
 const bytes = whole(1, 2 ** 31 - 1);
 
+/** Of a key that only a Go program can set. It stands, without a value, in files that one has written. */
+const onlyInGo: Read = (_value, origin) => {
+  throw new ConfigError(origin, "cannot be set in a file");
+};
+
 /**
  * The keys that Go's client reads from YAML (client/v3/config.go and client/v3/yaml/config.go of etcd). `ca-file` is
  * deprecated there and has no effect.
@@ -99,6 +104,11 @@ export const yamlSettings: ReadonlyMap<string, Read> = new Map(
       text(value, origin);
       return {};
     },
+    TLS: onlyInGo,
+    DialOptions: onlyInGo,
+    Context: onlyInGo,
+    Logger: onlyInGo,
+    LogConfig: onlyInGo,
   }),
 );
 
