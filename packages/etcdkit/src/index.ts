@@ -11,3 +11,4 @@ export * from "@etcdkit/lease";
 export * from "@etcdkit/maintenance";
 export * from "@etcdkit/watch";
 export { createEtcd, type Etcd } from "./create-etcd.js";
+export { createEtcdFromEnv } from "./create-etcd-from-env.js";
