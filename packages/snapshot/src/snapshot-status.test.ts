@@ -243,5 +243,5 @@ describe("a damaged file", () => {
       }
     }
     expect(damaged).toBeGreaterThan(100);
-  });
+  }, 60_000);
 });

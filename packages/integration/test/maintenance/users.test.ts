@@ -1,5 +1,8 @@
+import { createClient } from "@connectrpc/connect";
 import type { ConnectOptions } from "@etcdkit/core";
+import { Auth } from "@etcdkit/core/protocol";
 import { createMaintenance, type Maintenance } from "@etcdkit/maintenance";
+import { openGrpcTransport } from "@etcdkit/testing";
 import { describe, expect, it } from "vitest";
 import { credentialsOf } from "../auth/users.js";
 import { describeEachEtcd } from "../support/each-etcd.js";
@@ -39,8 +42,8 @@ describeEachEtcd("a cluster with users", (etcd) => {
       };
     const cases = Object.keys(calls).map((name) => {
       if (name === "status" || name === "alarmList") return { name, asks: anybody };
-      const guarded = (name !== "alarmDisarm" && name !== "moveLeader") || etcd.has("admission-checks");
-      return { name, asks: guarded ? "root" : "nobody" };
+      const forRoot = (name !== "alarmDisarm" && name !== "moveLeader") || etcd.has("admission-checks");
+      return { name, asks: forRoot ? "root" : "nobody" };
     });
 
     async function attempt(
@@ -67,6 +70,19 @@ describeEachEtcd("a cluster with users", (etcd) => {
       expect(await attempt(name, "none")).toBe(asks === "nobody" ? "done" : "USER_EMPTY");
       const wrong = { username: root.name, password: "wrong" };
       expect(await attempt(name, wrong)).toBe("AUTH_FAILED");
+    });
+
+    // The words for it differ from those of other calls.
+    const guarded = cases.filter(({ asks }) => asks !== "nobody");
+    it.each(guarded)("asks for a valid token before it does $name, and gets one", async ({ name }) => {
+      const { root } = shared.cluster.auth ?? {};
+      if (root === undefined) throw new Error("the cluster has no users");
+      await using anonymous = openGrpcTransport(shared.endpoints[0] ?? "");
+      const { token } = await createClient(Auth, anonymous.transport).authenticate(root);
+      const tokens = ["gone.1", token];
+      const next = async (): Promise<string> => tokens.shift() ?? token;
+      expect(await attempt(name, { token: next })).toBe("done");
+      expect(tokens).toEqual([]);
     });
   });
 });
