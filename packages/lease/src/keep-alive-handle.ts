@@ -5,6 +5,8 @@ import { RenewalReader } from "./renewal-reader.js";
 /** What a handle needs of the one who renews. */
 export interface Keeper {
   now(): number;
+  /** A holder has found that time is up; after a stall that may be long before a timer tells. */
+  judgeSoon(): void;
   /** The program wants no more of this handle. */
   release(handle: KeepAliveHandle): void;
 }
@@ -47,7 +49,11 @@ export class KeepAliveHandle implements KeepAlive {
   }
 
   remainingMs(): number {
-    return this.#halted === undefined ? this.lease.remainingMs(this.#keeper.now()) : 0;
+    if (this.#halted !== undefined || this.lease.ttlMs === 0) return 0;
+    const remainingMs = this.lease.deadline - this.#keeper.now();
+    if (remainingMs > 0) return remainingMs;
+    this.#keeper.judgeSoon();
+    return 0;
   }
 
   close(): Promise<void> {

@@ -230,10 +230,24 @@ describe("after a stall of the process", () => {
     const { signal } = keepAlive;
     clock.stall(9_500);
     expect([keepAlive.isHeld(), keepAlive.remainingMs()]).toEqual([false, 0]);
+    expect(signal.aborted).toBe(false);
+    // Timers may be a turn late after a stall; who looks does not have to wait for them.
+    await new Promise(setImmediate);
+    expect(reasonOf(keepAlive)).toBe("deadline");
+  });
+
+  it("the signal aborts within the turn in which timers run, though nobody looks", async () => {
+    const members = new FakeMembers();
+    const { clock } = members;
+    await using leases = leasesOn(members);
+    members.onAsked = (stream, id) => stream.answer(id, 10);
+    const { signal } = leases.keepAlive(1n);
+    await clock.settle();
+    clock.stall(9_500);
     clock.fireDue();
     expect(signal.aborted).toBe(false);
     await new Promise(setImmediate);
-    expect(reasonOf(keepAlive)).toBe("deadline");
+    expect(signal.aborted).toBe(true);
   });
 
   it("what had arrived is read before the lease is judged", async () => {

@@ -30,9 +30,4 @@ export class KeptLease implements Sleeper {
     this.id = id;
     this.deadline = deadline;
   }
-
-  /** For how long it is known to live. */
-  remainingMs(now: number): number {
-    return this.ttlMs === 0 ? 0 : Math.max(this.deadline - now, 0);
-  }
 }

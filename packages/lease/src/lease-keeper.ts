@@ -76,6 +76,17 @@ export class LeaseKeeper implements Keeper, StreamOwner {
     return handle;
   }
 
+  /** Time is up for a lease, as far as is known: decides it in this turn of the event loop. */
+  judgeSoon(): void {
+    if (this.#judging) return;
+    this.#judging = true;
+    setImmediate(() => {
+      this.#judging = false;
+      this.#judge();
+      this.#setTimer();
+    });
+  }
+
   /** A holder wants no more. The last one takes the lease along. */
   release(handle: KeepAliveHandle): void {
     if (handle.halted !== undefined) return;
@@ -194,12 +205,7 @@ export class LeaseKeeper implements Keeper, StreamOwner {
 
   readonly #onTimer = (): void => {
     this.#timerAt = Number.POSITIVE_INFINITY;
-    this.#judging = true;
-    setImmediate(() => {
-      this.#judging = false;
-      this.#judge();
-      this.#setTimer();
-    });
+    this.judgeSoon();
   };
 
   /** Looks at every lease whose time has come. */
