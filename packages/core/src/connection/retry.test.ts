@@ -1,6 +1,6 @@
 import type { DescMethodUnary } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
-import { Code } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
 import { caught } from "../../test/caught.js";
 import { reset, status, unprocessed } from "../../test/failures.js";
@@ -210,4 +210,28 @@ describe("how often, and how long", () => {
     expect(error).toMatchObject({ code: "DEADLINE", cause: { code: "UNAVAILABLE" }, endpoint: a });
     expect(String(error)).toContain("did not finish within 10000 ms: read ECONNRESET");
   });
+
+  it.each([
+    { disposition: "unsent", ending: "did not finish within 60 ms: the limit of streams" },
+    { disposition: "unknown", ending: "did not finish within 60 ms" },
+  ] as const)(
+    "says, when time is up, why a request is $disposition: $ending",
+    async ({ disposition, ending }) => {
+      const cluster = new FakeCluster();
+      let fail = (_reason: unknown): void => undefined;
+      cluster.answer = () =>
+        new Promise((_, reject) => {
+          fail = reject;
+        });
+      await using connection = cluster.connect([a]);
+      await connection.ready();
+      const failed = caught(connection.transport.unary(KV.method.range, undefined, 60, undefined, {}));
+      await cluster.clock.settle();
+      cluster.clock.stall(60);
+      fail(Object.assign(new ConnectError("the limit of streams", Code.DeadlineExceeded), { disposition }));
+      const error = await failed;
+      expect(error).toMatchObject({ code: "DEADLINE" });
+      expect(String(error).replace(/ \(Range at .*\)$/, "")).toMatch(new RegExp(`${ending}$`));
+    },
+  );
 });
