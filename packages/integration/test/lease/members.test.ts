@@ -1,0 +1,137 @@
+import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
+import { createClient } from "@connectrpc/connect";
+import { isKeepAliveHalted } from "@etcdkit/core";
+import { Maintenance } from "@etcdkit/core/protocol";
+import { createLeases, openLease } from "@etcdkit/lease";
+import { expect, it } from "vitest";
+import { describeEachEtcd } from "../support/each-etcd.js";
+import { allServe, becomesLeaderless, rolesOf, statusOf } from "../support/leader.js";
+import { holders } from "./holders.js";
+
+describeEachEtcd("leases in a cluster of three", (etcd) => {
+  const shared = etcd.shared({ members: 3, partitionable: true });
+
+  // integration/v3_lease_test.go:TestV3LeaseFailover; F44
+  it("are held through a change of leaders, wherever they are renewed", async () => {
+    await using held = await holders(shared, 6, 5);
+    const { cluster } = shared;
+    for (let change = 0; change < 2; change++) {
+      const { leader, followers } = await rolesOf(cluster);
+      const [next] = followers;
+      if (next === undefined) throw new Error("expected followers");
+      const { id: targetID } = await statusOf(cluster, next);
+      await using connection = shared.connect();
+      await createClient(Maintenance, connection.endpoint(leader.endpoint)).moveLeader({ targetID });
+      await held.renewed();
+      expect(held.losses).toEqual([]);
+    }
+    expect(held.all.every((keepAlive) => keepAlive.isHeld())).toBe(true);
+  });
+
+  // e2e/v3_lease_no_proxy_test.go:TestLeaseRevoke_ClientSwitchToOtherMember, TestLeaseRevoke_IgnoreOldLeader; F44
+  it("are held while the leader is frozen for longer than they live, and after it has come back", async () => {
+    const ttlSeconds = 6;
+    await using held = await holders(shared, 6, ttlSeconds);
+    const { leader } = await rolesOf(shared.cluster);
+    await leader.pause();
+    try {
+      await delay((ttlSeconds + 1) * 1_000);
+      expect(held.losses).toEqual([]);
+      expect(held.all.every((keepAlive) => keepAlive.isHeld())).toBe(true);
+    } finally {
+      leader.resume();
+      await allServe(shared.cluster);
+    }
+    // What the old leader believes of them does no harm.
+    for (let round = 0; round < 3; round++) await held.renewed();
+    expect(held.losses).toEqual([]);
+    await using connection = shared.connect();
+    const witness = createLeases(connection);
+    for (const { leaseId } of held.all) expect(await witness.timeToLive(leaseId)).toBeDefined();
+  });
+
+  // lease_test.go:TestLeaseKeepAliveHandleFailure
+  it("are held while each member in turn is restarted", async () => {
+    await using held = await holders(shared, 6, 8);
+    for (const member of shared.cluster.members) {
+      await member.kill();
+      await member.restart();
+      await held.renewed();
+    }
+    await allServe(shared.cluster);
+    expect(held.losses).toEqual([]);
+  });
+
+  // lease_test.go:TestLeaseRenewLostQuorum
+  it("are held when the majority is away for a while", async () => {
+    await using held = await holders(shared, 3, 10);
+    const [, ...others] = shared.cluster.members;
+    try {
+      for (const member of others) await member.pause();
+      await delay(2_000);
+    } finally {
+      for (const member of others) member.resume();
+    }
+    await held.renewed();
+    await held.renewed();
+    expect(held.losses).toEqual([]);
+    await allServe(shared.cluster);
+  });
+
+  // lease_test.go:TestV3LeaseFailureOverlap
+  it("can be opened and closed before, during and after the loss of the majority, with nothing worse than a delay", async () => {
+    await using connection = shared.connect();
+    await using leases = createLeases(connection);
+    const failures: unknown[] = [];
+    const openAndClose = async (): Promise<void> => {
+      try {
+        await using lease = await openLease(leases, { ttlSeconds: 5 });
+        await delay(Number(lease.id % 200n));
+      } catch (error) {
+        failures.push(error);
+      }
+    };
+    const several = (): Promise<unknown> => Promise.all(Array.from({ length: 10 }, openAndClose));
+    const before = several();
+    const [, ...others] = shared.cluster.members;
+    for (const member of others) await member.pause();
+    const during = several();
+    await delay(3_000);
+    for (const member of others) member.resume();
+    const after = several();
+    await Promise.all([before, during, after]);
+    const delays = /^(KEEPALIVE_HALTED|DEADLINE|TIMEOUT|TIMEOUT_.*|UNAVAILABLE|LEADER_CHANGED|NO_LEADER)$/;
+    for (const failure of failures) expect(failure).toMatchObject({ code: expect.stringMatching(delays) });
+    const known = failures.length;
+    await allServe(shared.cluster);
+    await several();
+    expect(failures).toHaveLength(known);
+  });
+
+  // lease_test.go:TestLeaseWithRequireLeader
+  it("are let go where the leader is lost by who asked for that, and by nobody else", async () => {
+    const { cluster } = shared;
+    const [lone] = (await rolesOf(cluster)).followers;
+    if (lone === undefined) throw new Error("expected followers");
+    await using connection = shared.connect({ endpoints: lone.endpoint });
+    const leases = createLeases(connection);
+    const { id } = await leases.grant(30);
+    const strict = leases.keepAlive(id, { requireLeader: true });
+    const patient = leases.keepAlive(id);
+    await strict[Symbol.asyncIterator]().next();
+    cluster.partition([lone]);
+    try {
+      await becomesLeaderless(cluster, lone);
+      if (!strict.signal.aborted) await once(strict.signal, "abort");
+      expect(isKeepAliveHalted(strict.signal.reason, "no-leader")).toBe(true);
+      expect(strict.signal.reason).toMatchObject({ cause: { code: "NO_LEADER", endpoint: lone.endpoint } });
+      expect([patient.signal.aborted, patient.isHeld()]).toEqual([false, true]);
+    } finally {
+      cluster.heal();
+      await allServe(cluster);
+    }
+    const before = patient.remainingMs();
+    await expect.poll(() => patient.remainingMs(), { timeout: 30_000 }).toBeGreaterThan(before);
+  });
+});
