@@ -17,18 +17,23 @@ export type VersionDifference =
   | "downgrade"
   | "downgrade-answers"
   | "gzip"
+  | "lease-permissions"
   | "health-list"
   | "learner-snapshot"
   | "log-in-for-status"
   | "maintenance-details"
+  | "learners-that-move"
+  | "linearizable-member-list"
   | "nested-txn-permissions"
   | "open-auth-status"
+  | "progress-in-step"
   | "range-stream"
   | "request-metric"
   | "root-permission"
   | "sound-reads"
   | "stop-on-defrag"
   | "tls-max-version"
+  | "tombstone-at-compaction"
   | "txn-prev-kv-permissions";
 
 /** All that servers of different versions do differently and that tests take into account. */
@@ -70,6 +75,16 @@ export const versionDifferences: Readonly<Record<VersionDifference, VersionRange
     reason:
       "Since then status tells of storage version, quota and downgrade, hashes of their revision and snapshots of their version.",
   },
+  "progress-in-step": {
+    since: "3.5.8",
+    reason:
+      "Older members announce progress of a watch before they have sent the events that it covers (etcd issue 15220).",
+  },
+  "lease-permissions": {
+    since: "3.5.33",
+    reason:
+      "Older members, some of them patch releases of 3.5 and 3.6, renew, list and describe leases for everybody, also without a log-in. Revoking one and tying a key to one they check.",
+  },
   "range-stream": {
     since: "3.7",
     reason: "The RangeStream method came with 3.7; older servers answer UNIMPLEMENTED.",
@@ -94,6 +109,11 @@ export const versionDifferences: Readonly<Record<VersionDifference, VersionRange
     reason:
       "Since then a member can be told which versions of TLS to speak. Older ones agree on TLS 1.3 with whoever speaks it, and the cipher suites that they are told to use are for TLS 1.2 only.",
   },
+  "tombstone-at-compaction": {
+    since: "3.5.18",
+    reason:
+      "Older members lose a deletion at the very revision of a compaction: a watch from there on does not see it (etcd issue 18089).",
+  },
   "auth-status": {
     since: "3.5",
     reason: "The AuthStatus method came with 3.5; older servers answer UNIMPLEMENTED.",
@@ -102,6 +122,15 @@ export const versionDifferences: Readonly<Record<VersionDifference, VersionRange
     since: ["3.4.42", "3.5.28", "3.6.9"],
     reason:
       "Older servers let everybody compact and list the members, although authentication is enabled (CVE-2026-33413).",
+  },
+  "learners-that-move": {
+    since: ["3.5.31", "3.6.12"],
+    reason:
+      "Older servers list a learner as a voter once its URLs were changed, and can never promote it then (etcd issue 21694).",
+  },
+  "linearizable-member-list": {
+    since: "3.5",
+    reason: "Older members answer a call for the member list by themselves, with or without a majority.",
   },
   "nested-txn-permissions": {
     since: ["3.4.42", "3.5.28", "3.6.9"],
