@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { connect as connectTls, type SecureContextOptions, type TLSSocket } from "node:tls";
 import { Code } from "@connectrpc/connect";
 import { dialFailure, settingsFailure } from "./handshake-failure.js";
+import { connectToHost } from "./happy-eyeballs.js";
 import { TransportError } from "./transport-error.js";
 
 /** Where a server listens and by what name it is known. */
@@ -94,10 +95,8 @@ function discard(socket: Duplex): void {
 }
 
 function openSocket({ target }: Address, signal: AbortSignal): Promise<Socket> {
-  const socket =
-    "path" in target
-      ? connectTcp({ path: target.path })
-      : connectTcp({ host: target.host, port: target.port, noDelay: true, autoSelectFamily: true });
+  if (!("path" in target)) return connectToHost(target.host, target.port, signal);
+  const socket = connectTcp({ path: target.path });
   // Whoever waits keeps the process alive, not the attempt to connect.
   socket.unref();
   return untilEvent(socket, "connect", signal);
