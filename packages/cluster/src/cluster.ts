@@ -67,7 +67,8 @@ export interface Cluster {
    */
   remove(id: bigint, call?: CallOptions): Promise<MembersResult>;
   /**
-   * Replaces the URLs under which the others reach a member. A learner stays a learner.
+   * Replaces the URLs under which the others reach a member. A learner stays a learner (before 3.5.31 and
+   * 3.6.12 it is listed as a voter from then on, does not vote, and cannot be promoted).
    *
    * @param peerUrls - As of {@link Cluster.add}.
    * @throws `EtcdError` `MEMBER_NOT_FOUND`, `PEER_URL_EXIST`.

@@ -30,6 +30,7 @@ export type VersionDifference =
   | "range-stream"
   | "request-metric"
   | "root-permission"
+  | "sound-range-permission"
   | "sound-reads"
   | "stop-on-defrag"
   | "tls-max-version"
@@ -88,6 +89,10 @@ export const versionDifferences: Readonly<Record<VersionDifference, VersionRange
   "range-stream": {
     since: "3.7",
     reason: "The RangeStream method came with 3.7; older servers answer UNIMPLEMENTED.",
+  },
+  "sound-range-permission": {
+    since: "3.5.33",
+    reason: "Older members let whoever may read one key watch every key from there on.",
   },
   "sound-reads": {
     since: "3.5.28",

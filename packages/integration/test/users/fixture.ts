@@ -71,4 +71,4 @@ export function sharedAdministration(
 export const denied = { code: "PERMISSION_DENIED" };
 
 /** How a write ended that needs a permission. */
-export const deniedWrite = { ...denied, outcome: "not-applied" };
+export const deniedWrite = { code: "PERMISSION_DENIED", outcome: "not-applied" };
