@@ -1,8 +1,9 @@
 import { defineConfig } from "vitest/config";
 
 // Packages import each other's sources, not what was last built: a test never runs against a stale `dist`.
-// The other conditions are the defaults, which a list of our own replaces.
-const conditions = ["@etcdkit/source", "module", "node", "development|production"];
+// The other conditions are the defaults, which a list of our own replaces; but for "module", which Node does not know and
+// whose files it cannot always load.
+const conditions = ["@etcdkit/source", "node", "development|production"];
 
 export default defineConfig({
   resolve: { conditions },
