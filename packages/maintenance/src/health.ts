@@ -32,6 +32,7 @@ export interface Health {
   list(endpoint: string, call?: CallOptions): Promise<ReadonlyMap<string, ServingStatus>>;
 }
 
+const longestTimerMs = 2 ** 31 - 1;
 const checkTable = optionTable("check", callChecks);
 const watchTable = optionTable("watch", callChecks);
 const listTable = optionTable("list", callChecks);
@@ -51,13 +52,19 @@ export function createHealth(connection: Pick<Connection, "endpoint">): Health {
       const transport = memberTransport(connection, endpoint);
       return {
         async *[Symbol.asyncIterator]() {
-          const stream = await openServerStream(transport, watch, {}, call);
+          // Transports take this method for their own upkeep, which keeps no process alive. This one is waited for.
+          const hold = setInterval(() => undefined, longestTimerMs);
           try {
-            for (let next = await stream.next(); next !== undefined; next = await stream.next()) {
-              yield toServingStatus(next.status);
+            const stream = await openServerStream(transport, watch, {}, call);
+            try {
+              for (let next = await stream.next(); next !== undefined; next = await stream.next()) {
+                yield toServingStatus(next.status);
+              }
+            } finally {
+              await stream.end();
             }
           } finally {
-            await stream.end();
+            clearInterval(hold);
           }
         },
       };

@@ -1,17 +1,20 @@
 import { createClient } from "@connectrpc/connect";
 import { AlarmRequest_AlarmAction, AlarmType, Maintenance as Service } from "@etcdkit/core/protocol";
 import { createKv } from "@etcdkit/kv";
+import { createLeases } from "@etcdkit/lease";
 import { createMaintenance } from "@etcdkit/maintenance";
 import { describe, expect, it } from "vitest";
 import { describeEachEtcd } from "../support/each-etcd.js";
 import { rejection } from "../support/rejection.js";
 import { uniqueKey } from "../support/unique-key.js";
 
+const soon = { timeout: 20_000 };
+
 describeEachEtcd("an alarm", (etcd) => {
   describe("for want of space", () => {
     const shared = etcd.shared({ args: ["--quota-backend-bytes", "4194304"] });
 
-    // common/alarm_test.go:TestAlarm, integration/v3_alarm_test.go:TestV3StorageQuotaApply
+    // F40; common/alarm_test.go:TestAlarm, integration/v3_alarm_test.go:TestV3StorageQuotaApply
     it("stops writes until history is compacted, the database defragmented and the alarm disarmed", async () => {
       await using connection = shared.connect();
       const [kv, maintenance] = [createKv(connection), createMaintenance(connection)];
@@ -30,13 +33,15 @@ describeEachEtcd("an alarm", (etcd) => {
 
       const { memberId } = (await maintenance.status(endpoint)).header;
       await expect
-        .poll(async () => (await maintenance.alarmList()).alarms)
+        .poll(async () => (await maintenance.alarmList()).alarms, soon)
         .toEqual([{ memberId, type: "nospace" }]);
       expect((await maintenance.status(endpoint)).errors.join()).toContain("NOSPACE");
       // No write, however small; reads and deletions go on.
       const small = await rejection(() => kv.put(key, "x"));
       expect(small.error.code).toBe("NO_SPACE");
       expect(small.afterMs).toBeLessThan(5_000);
+      const lease = await rejection(() => createLeases(connection).grant(60));
+      expect(lease.error).toMatchObject({ code: "NO_SPACE", outcome: "unknown" });
       expect((await kv.range(key, { countOnly: true })).count).toBe(1);
       const { header } = await kv.delete(key);
 
@@ -73,7 +78,7 @@ describeEachEtcd("an alarm", (etcd) => {
       });
     }
 
-    // integration/v3_alarm_test.go:TestV3CorruptAlarm, common/alarm_test.go:TestAlarmlistOnMemberRestart
+    // F41; integration/v3_alarm_test.go:TestV3CorruptAlarm, common/alarm_test.go:TestAlarmlistOnMemberRestart
     it("stops writes, outlives a restart, and is disarmed by member and kind", async () => {
       await using connection = shared.connect();
       const [kv, maintenance] = [createKv(connection), createMaintenance(connection)];
@@ -94,15 +99,15 @@ describeEachEtcd("an alarm", (etcd) => {
       const listed = async (endpoint?: string): Promise<unknown> =>
         [...(await maintenance.alarmList({ endpoint })).alarms].sort((a, b) => a.type.localeCompare(b.type));
       // Each member has its own list, and hears of an alarm in its turn.
-      for (const endpoint of shared.endpoints) await expect.poll(() => listed(endpoint)).toEqual(all);
+      for (const endpoint of shared.endpoints) await expect.poll(() => listed(endpoint), soon).toEqual(all);
 
       await shared.cluster.members[2]?.restart();
       const [, , third = ""] = shared.endpoints;
-      await expect.poll(() => listed(third)).toEqual(all);
+      await expect.poll(() => listed(third), soon).toEqual(all);
 
       expect((await maintenance.alarmDisarm({ memberId: first })).alarms).toEqual([all[0]]);
       expect((await maintenance.alarmDisarm({ memberId: second, type: "nospace" })).alarms).toEqual([all[1]]);
-      for (const endpoint of shared.endpoints) await expect.poll(() => listed(endpoint)).toEqual([]);
+      for (const endpoint of shared.endpoints) await expect.poll(() => listed(endpoint), soon).toEqual([]);
       await kv.put("any", "x");
       expect((await kv.delete("any")).deleted).toBe(1);
     });

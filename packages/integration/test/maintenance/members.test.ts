@@ -6,6 +6,8 @@ import { rolesOf } from "../support/leader.js";
 import { rejection } from "../support/rejection.js";
 import { uniqueKey } from "../support/unique-key.js";
 
+const soon = { timeout: 20_000 };
+
 // The cases follow one another: the last ones add a learner.
 describeEachEtcd("the members of a cluster", (etcd) => {
   const quotaBytes = 3_000_000_000;
@@ -20,7 +22,7 @@ describeEachEtcd("the members of a cluster", (etcd) => {
     for (const endpoint of shared.endpoints) {
       // Followers apply a write a little later than they confirm it.
       await expect
-        .poll(async () => (await maintenance.status(endpoint)).header.revision)
+        .poll(async () => (await maintenance.status(endpoint)).header.revision, soon)
         .toBe(header.revision);
       statuses.push(await maintenance.status(endpoint));
     }
@@ -45,9 +47,7 @@ describeEachEtcd("the members of a cluster", (etcd) => {
     const minor = etcd.version.replace(/\.\d+$/, ".0");
     const expected = etcd.has("maintenance-details") ? minor : undefined;
     for (const endpoint of shared.endpoints) {
-      await expect
-        .poll(async () => (await maintenance.status(endpoint)).storageVersion, { timeout: 20_000 })
-        .toBe(expected);
+      await expect.poll(async () => (await maintenance.status(endpoint)).storageVersion, soon).toBe(expected);
     }
   });
 
@@ -93,7 +93,7 @@ describeEachEtcd("the members of a cluster", (etcd) => {
     for (const endpoint of shared.endpoints) {
       // Every member compacts by itself, after it has heard of it.
       await expect
-        .poll(async () => (await maintenance.hashKv(endpoint, { revision: third })).compactRevision)
+        .poll(async () => (await maintenance.hashKv(endpoint, { revision: third })).compactRevision, soon)
         .toBe(second);
       const { hash, compactRevision } = await maintenance.hashKv(endpoint, { revision: third });
       answers.push({ hash, compactRevision });
@@ -135,7 +135,7 @@ describeEachEtcd("the members of a cluster", (etcd) => {
         const { dbSizeBytes, dbSizeInUseBytes } = await maintenance.status(endpoint);
         return dbSizeBytes - dbSizeInUseBytes;
       };
-      await expect.poll(free, { timeout: 10_000 }).toBeGreaterThan(3_000_000);
+      await expect.poll(free, soon).toBeGreaterThan(3_000_000);
       const defragmented = maintenance.defragment(endpoint);
       await kv.put(`${prefix}meanwhile`, "x");
       await expect(defragmented).resolves.toBeUndefined();
