@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { type ClientChoice, chooseClients, clients } from "./clients/clients.js";
-import { chooseWorkloads, workloads } from "./workloads/all.js";
+import { chooseWorkloads, takesPart, workloads } from "./workloads/all.js";
 import type { Workload } from "./workloads/workload.js";
 
 /** What `bench` is asked for. */
@@ -20,7 +20,8 @@ export interface BenchCommand {
 
 export const benchUsage: string = `Usage: pnpm bench [options]
 
-  --only <names>      workloads or kinds of them, separated by commas; default: all of
+  --only <names>      workloads, kinds of them (get) or families of kinds (watch, lease), separated by commas;
+                      default: all of
                       ${list(workloads.map(({ name }) => name))}
   --clients <names>   default: all of ${list(clients.map(({ name }) => name))}
   --runs <n>          how often each client does each workload, 1 to 100; default 5
@@ -92,6 +93,8 @@ export function parseProfileCommand(args: readonly string[]): ProfileCommand {
       `workload: there is no ${values.workload}. There are ${list(workloads.map(({ name }) => name))}`,
     );
   }
+  if (!takesPart(client.name, workload))
+    throw new RangeError(`client: ${client.name} takes no part in ${workload.name}`);
   const measureMs = number("seconds", values.seconds, { otherwise: 5, least: 0.1, most: 60 }) * 1000;
   return { workload, client, measureMs, help: values.help };
 }

@@ -15,6 +15,7 @@ export interface Job {
 
 /** What a measuring process found out, as one line of JSON on its stdout. All but the peak is of the measured time. */
 export interface Sample {
+  /** What was done in the measured time: operations, or renewals of leases. */
   readonly operations: number;
   /** How long was measured. */
   readonly seconds: number;
@@ -26,8 +27,12 @@ export interface Sample {
   readonly allocatedBytes: number;
   /** Runs of the garbage collector. */
   readonly collections: number;
-  /** How long each operation took. */
+  /** How long each operation took; empty where nothing was done but holding. */
   readonly latencies: readonly BucketCount[];
+  /** What the watches or leases of the workload take of memory while nothing happens; only where that is measured. */
+  readonly heldBytes?: number | undefined;
+  /** The most that heap and buffers had at the end of an operation; only where that is measured. */
+  readonly peakMemoryBytes?: number | undefined;
   /** When it was measured, in microseconds of the monotonic clock; only where a profile is to be cut to it. */
   readonly window?: { readonly from: number; readonly until: number } | undefined;
 }

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import type { Driver } from "./clients/driver.js";
 import type { Job } from "./job.js";
 import { measure } from "./measure.js";
-import type { Workload } from "./workloads/workload.js";
+import { get } from "./workloads/get.js";
+import type { OperationKind, Workload } from "./workloads/workload.js";
 
 const workload: Workload = {
   name: "get-4",
@@ -40,7 +41,7 @@ describe("measure", () => {
       keys.add(key);
       return 10;
     });
-    const sample = await measure(driver, job);
+    const sample = await measure(driver, job, get);
     expect(driver.seen.most).toBe(4);
     expect([...keys].sort()).toEqual(["bench/key-000000", "bench/key-000001", "bench/key-000002"]);
     expect(sample.operations).toBeGreaterThan(0);
@@ -55,6 +56,7 @@ describe("measure", () => {
       measure(
         fake(() => 9),
         job,
+        get,
       ),
     ).rejects.toThrow("get-4: resolved with 9, less than 10");
   });
@@ -65,9 +67,28 @@ describe("measure", () => {
       if (++calls === 20) throw new Error("broken");
       return 10;
     });
-    await expect(measure(driver, { ...job, warmUpMs: 10_000 })).rejects.toThrow("broken");
+    await expect(measure(driver, { ...job, warmUpMs: 10_000 }, get)).rejects.toThrow("broken");
     const settled = calls;
     for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
     expect(calls - settled).toBeLessThanOrEqual(workload.inFlight);
+  });
+
+  it("asks at the end whether everything was done, and adds what was found", async () => {
+    const driver = fake(() => 10);
+    const kind = (finish: () => Promise<{ readonly peakMemoryBytes: number }>): OperationKind => ({
+      ...get,
+      begin: (own) => ({ operation: () => own.get("key"), finish }),
+    });
+    expect(
+      await measure(
+        driver,
+        job,
+        kind(async () => ({ peakMemoryBytes: 7 })),
+      ),
+    ).toMatchObject({
+      peakMemoryBytes: 7,
+    });
+    const missing = kind(() => Promise.reject(new Error("an event is missing")));
+    await expect(measure(driver, job, missing)).rejects.toThrow("an event is missing");
   });
 });

@@ -1,21 +1,25 @@
 import type { Driver } from "./clients/driver.js";
 import type { Job, Sample } from "./job.js";
 import { Meter } from "./meter.js";
-import { type Costs, countCosts, peakRssBytes } from "./process-costs.js";
-import { workloadKinds } from "./workloads/all.js";
+import { type Costs, countCosts, monotonicMicroseconds, peakRssBytes } from "./process-costs.js";
+import type { OperationKind } from "./workloads/workload.js";
 
 /**
  * Does the work of a job with one client, as many operations in flight as it asks for, and tells what it took.
  *
- * @throws What the client rejects with, and Error when an operation resolved without having been done.
+ * @throws What the client rejects with, and Error when an operation resolved without having been done or the
+ * work was not whole at its end.
  */
-export async function measure(driver: Driver, { workload, warmUpMs, measureMs }: Job): Promise<Sample> {
-  const kind = workloadKinds[workload.kind];
-  const operation = kind.operation(driver, workload);
+export async function measure(
+  driver: Driver,
+  { workload, warmUpMs, measureMs }: Job,
+  kind: OperationKind,
+): Promise<Sample> {
+  const work = await kind.begin(driver, workload);
   const least = kind.least(workload);
   let next = 0;
   const done = async (): Promise<void> => {
-    const result = await operation(next++);
+    const result = await work.operation(next++);
     if (!(result >= least)) throw new Error(`${workload.name}: resolved with ${result}, less than ${least}`);
   };
   await done(); // connects
@@ -49,6 +53,7 @@ export async function measure(driver: Driver, { workload, warmUpMs, measureMs }:
     meter.abandon(); // when one has failed, the others end as well
   }
   if (costs === undefined) throw new Error(`${workload.name}: ended before its time`);
+  const findings = await work.finish?.();
   return {
     operations: meter.operations,
     seconds: meter.measuredMs / 1000,
@@ -56,10 +61,6 @@ export async function measure(driver: Driver, { workload, warmUpMs, measureMs }:
     peakRssBytes: peakRssBytes(),
     latencies: meter.latencies.buckets(),
     window,
+    ...findings,
   };
-}
-
-/** The clock that profiles are dated by. */
-function monotonicMicroseconds(): number {
-  return Number(process.hrtime.bigint() / 1000n);
 }

@@ -6,9 +6,9 @@ import { parseProfileCommand, profileUsage } from "./command-line.js";
 import { interruption } from "./interruption.js";
 import { type CpuProfile, callTree, hottest } from "./profile/cpu-profile.js";
 import { flameGraph } from "./profile/flame-graph.js";
+import { describeSample } from "./report/describe-sample.js";
 import { percent } from "./report/figures.js";
 import { markdownTable } from "./report/markdown-table.js";
-import { metrics } from "./report/metrics.js";
 import { runJob } from "./run-job.js";
 import { startServer } from "./server.js";
 
@@ -48,8 +48,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (sample.window === undefined) throw new Error("the measuring process did not say when it measured");
   const profile = JSON.parse(await readFile(join(reports, `${name}.cpuprofile`), "utf8")) as CpuProfile;
   const tree = callTree(profile, sample.window);
-  const cpu = metrics.cpu.of(sample, workload).toFixed(1);
-  const title = `${client.title}, ${workload.name}: ${Math.round(metrics.rate.of(sample, workload))} ops/s, ${cpu} us of CPU each while profiled`;
+  const title = `${client.title}, ${workload.name}, while profiled: ${describeSample(sample, workload)}`;
   const file = join(reports, `${name}.svg`);
   await writeFile(file, flameGraph(title, tree));
 

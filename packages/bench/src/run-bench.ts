@@ -1,8 +1,10 @@
 import { type ClientChoice, clients } from "./clients/clients.js";
 import type { Sample } from "./job.js";
+import { describeSample } from "./report/describe-sample.js";
 import { rotated } from "./rotated.js";
 import { runJob } from "./run-job.js";
 import { startServer } from "./server.js";
+import { takesPart } from "./workloads/all.js";
 import type { Workload } from "./workloads/workload.js";
 
 /** What is to be measured, and how long. */
@@ -42,17 +44,15 @@ export async function runBench(
 ): Promise<readonly Measurement[]> {
   const measurements: Measurement[] = [];
   for (const workload of plan.workloads) {
-    const found = plan.clients.map(({ name }) => ({
-      client: name,
-      samples: [] as Sample[],
-      failures: [] as string[],
-    }));
+    const found = plan.clients
+      .filter(({ name }) => takesPart(name, workload))
+      .map(({ name }) => ({ client: name, samples: [] as Sample[], failures: [] as string[] }));
     for (let run = 0; run < plan.runs; run++) {
       for (const { client, samples, failures } of rotated(found, run)) {
         const outcome = await runOnce(plan, workload, client, signal);
         if ("reason" in outcome) failures.push(outcome.reason);
         else samples.push(outcome);
-        tell(`${workload.name} ${run + 1}/${plan.runs} ${titleOf(client)}: ${describe(outcome)}`);
+        tell(`${workload.name} ${run + 1}/${plan.runs} ${titleOf(client)}: ${describe(outcome, workload)}`);
       }
     }
     measurements.push(...found.map((one) => ({ workload, ...one })));
@@ -85,9 +85,6 @@ function titleOf(client: string): string {
   return clients.find(({ name }) => name === client)?.title ?? client;
 }
 
-function describe(outcome: Outcome): string {
-  if ("reason" in outcome) return `FAILED, ${outcome.reason}`;
-  const { operations, seconds, cpuSeconds } = outcome;
-  const perSecond = Math.round(operations / seconds).toLocaleString("en");
-  return `${perSecond}/s, ${((cpuSeconds / operations) * 1e6).toFixed(1)} us of CPU each`;
+function describe(outcome: Outcome, workload: Workload): string {
+  return "reason" in outcome ? `FAILED, ${outcome.reason}` : describeSample(outcome, workload);
 }

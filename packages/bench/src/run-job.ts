@@ -12,8 +12,8 @@ export interface RunOptions {
   /** For Node itself, `--cpu-prof` for instance. */
   readonly nodeArguments?: readonly string[] | undefined;
   /**
-   * How long it may take beside its warm-up and measured time, in milliseconds: for starting, connecting and ending, and
-   * no longer where an operation hangs. Default 30_000.
+   * How long it may take beside its warm-up and measured time, in milliseconds: for starting, connecting, opening what is
+   * held and ending, and no longer where an operation hangs. Default 120_000.
    */
   readonly graceMs?: number | undefined;
   /** Ends the process when it aborts. */
@@ -26,7 +26,7 @@ export interface RunOptions {
  * @throws Error with the end of what the process said, when it fails or takes too long; `signal.reason` on abort.
  */
 export async function runJob(job: Job, options: RunOptions): Promise<Sample> {
-  const { program = process.execPath, nodeArguments = [], graceMs = 30_000, signal } = options;
+  const { program = process.execPath, nodeArguments = [], graceMs = 120_000, signal } = options;
   signal.throwIfAborted();
   const limit = AbortSignal.timeout(job.warmUpMs + job.measureMs + graceMs);
   const args = options.program === undefined ? [...nodeArguments, worker] : [];

@@ -1,9 +1,13 @@
 import { Etcd3 } from "etcd3";
 import type { Driver } from "./driver.js";
+import { etcd3Leases } from "./etcd3-leases.js";
+import { etcd3Watches } from "./etcd3-watches.js";
 
 /** The client that npm has had so far, by its shortest ways that decode an answer. */
 export async function openEtcd3(endpoint: string): Promise<Driver> {
-  const client = new Etcd3({ hosts: endpoint });
+  // A large part of a history in one answer is more than it takes by default.
+  const grpcOptions = { "grpc.max_receive_message_length": -1 };
+  const client = new Etcd3({ hosts: endpoint, grpcOptions });
   return {
     async get(key) {
       const value = await client.get(key).buffer();
@@ -27,6 +31,8 @@ export async function openEtcd3(endpoint: string): Promise<Driver> {
       const { kvs } = await client.getAll().prefix(prefix).exec();
       return kvs.length;
     },
+    watches: etcd3Watches(client),
+    leases: etcd3Leases(client),
     async close() {
       client.close();
     },

@@ -1,9 +1,11 @@
 import { type ConnectOptions, compare, createEtcd, op } from "etcdkit";
 import type { Driver } from "./driver.js";
+import { etcdkitLeases } from "./etcdkit-leases.js";
+import { etcdkitWatches } from "./etcdkit-watches.js";
 
 /** The whole client, as programs use it: with deadlines, balancing and everything else in place. */
 export async function openEtcdkit(endpoint: string, options: Partial<ConnectOptions> = {}): Promise<Driver> {
-  const { kv, close } = createEtcd({ ...options, endpoints: endpoint });
+  const { kv, watcher, leases, close } = createEtcd({ ...options, endpoints: endpoint });
   return {
     async get(key) {
       const found = await kv.get(key);
@@ -28,6 +30,8 @@ export async function openEtcdkit(endpoint: string, options: Partial<ConnectOpti
       const { kvs } = await kv.range({ prefix });
       return kvs.length;
     },
+    watches: etcdkitWatches(watcher),
+    leases: etcdkitLeases(leases),
     close,
   };
 }

@@ -1,28 +1,22 @@
-import {
-  type DescMessage,
-  type DescMethodUnary,
-  fromBinary,
-  type MessageShape,
-  toBinary,
-} from "@bufbuild/protobuf";
+import type { DescMessage, DescMethodUnary, MessageShape } from "@bufbuild/protobuf";
 import { KV } from "@etcdkit/core/protocol";
 import { Client, credentials } from "@grpc/grpc-js";
 import type { Driver } from "./driver.js";
+import { grpcJsCodec } from "./grpc-js-codec.js";
+import { grpcJsWatches } from "./grpc-js-watches.js";
 import { getRequest, putRequest, rangeRequest, txnRequest } from "./requests.js";
 
 /** What one would write today without a client of etcd: a generic gRPC client and generated messages. */
 export async function openGrpcJs(endpoint: string): Promise<Driver> {
-  const client = new Client(new URL(endpoint).host, credentials.createInsecure());
+  // A large part of a history in one answer is more than it takes by default.
+  const options = { "grpc.max_receive_message_length": -1 };
+  const client = new Client(new URL(endpoint).host, credentials.createInsecure(), options);
 
   function unary<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
   ): (request: MessageShape<I>) => Promise<MessageShape<O>> {
     const path = `/${method.parent.typeName}/${method.name}`;
-    const serialize = (request: MessageShape<I>): Buffer => {
-      const bytes = toBinary(method.input, request);
-      return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    };
-    const deserialize = (bytes: Buffer): MessageShape<O> => fromBinary(method.output, bytes);
+    const { serialize, deserialize } = grpcJsCodec(method);
     return (request) =>
       new Promise((resolve, reject) => {
         client.makeUnaryRequest(path, serialize, deserialize, request, (error, answer) => {
@@ -52,6 +46,7 @@ export async function openGrpcJs(endpoint: string): Promise<Driver> {
       const { kvs } = await range(rangeRequest(prefix));
       return kvs.length;
     },
+    watches: grpcJsWatches(client),
     async close() {
       client.close();
     },

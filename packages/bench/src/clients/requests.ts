@@ -10,6 +10,9 @@ import {
   type RequestOpSchema,
   type TxnRequest,
   TxnRequestSchema,
+  type WatchCreateRequestSchema,
+  type WatchRequest,
+  WatchRequestSchema,
 } from "@etcdkit/core/protocol";
 
 const encoder = new TextEncoder();
@@ -29,6 +32,21 @@ export function rangeRequest(prefix: string): RangeRequest {
 
 export function txnRequest(keys: readonly string[], value: Uint8Array): TxnRequest {
   return create(TxnRequestSchema, { compare: keys.map(exists), success: keys.map((key) => put(key, value)) });
+}
+
+/** Watches one key from now on. */
+export function watchRequest(key: string): WatchRequest {
+  return watchMessage({ key: encoder.encode(key) });
+}
+
+/** Watches all keys with this prefix from revision 1 on. */
+export function historyRequest(prefix: string): WatchRequest {
+  const rangeEnd = encoder.encode(endOf(prefix));
+  return watchMessage({ key: encoder.encode(prefix), rangeEnd, startRevision: 1n });
+}
+
+function watchMessage(value: MessageInitShape<typeof WatchCreateRequestSchema>): WatchRequest {
+  return create(WatchRequestSchema, { requestUnion: { case: "createRequest", value } });
 }
 
 function exists(key: string): MessageInitShape<typeof CompareSchema> {

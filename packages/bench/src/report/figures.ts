@@ -3,7 +3,7 @@ import { type Column, markdownTable } from "./markdown-table.js";
 import { formatNumber, type MetricName, metrics } from "./metrics.js";
 import type { Summary } from "./summary.js";
 
-/** What a ratio has to reach, from the side that is worse. */
+/** What a value has to reach, from the side that is worse. */
 export interface Bound {
   readonly must?: number | undefined;
   readonly goal?: number | undefined;
@@ -69,9 +69,23 @@ export const figures: readonly Figure[] = [
     etcd3: { must: 0.6 },
     go: {},
   },
+  {
+    title: "events/s",
+    metric: "eventRate",
+    workloads: ["watch-fan-out-1000", "watch-fan-out-10000", "watch-catch-up"],
+    etcd3: {},
+    go: {},
+  },
+  {
+    title: "client CPU per event, us",
+    metric: "cpuPerEvent",
+    workloads: ["watch-fan-out-1000", "watch-fan-out-10000", "watch-catch-up"],
+    etcd3: {},
+    go: {},
+  },
 ];
 
-/** Holds a ratio of ours to theirs against its bound. */
+/** Holds a ratio of ours to theirs, or another value, against its bound. */
 export function judge(found: number | undefined, bound: Bound, better: "more" | "less"): string {
   if (found === undefined) return "not measured";
   const reaches = (limit: number): boolean => (better === "more" ? found >= limit : found <= limit);
@@ -80,8 +94,8 @@ export function judge(found: number | undefined, bound: Bound, better: "more" | 
   return bound.goal !== undefined && reaches(bound.goal) ? "goal met" : "met";
 }
 
-/** The table of all figures of which something was measured. */
-export function figuresTable(summary: Summary): string {
+/** The table of all of them of which something was measured; undefined where there is none. */
+export function figuresTable(summary: Summary): string | undefined {
   const columns: readonly Column[] = [
     { title: "Work" },
     { title: "Figure" },
@@ -110,7 +124,7 @@ export function figuresTable(summary: Summary): string {
       return [[workload, title, formatNumber(ours.median), ...verdicts, shown]];
     }),
   );
-  return rows.length === 0 ? "None of the figures was measured." : markdownTable(columns, rows);
+  return rows.length === 0 ? undefined : markdownTable(columns, rows);
 }
 
 /** `3.91`; empty when there is none. */
@@ -123,7 +137,8 @@ export function percent(share: number): string {
   return `${hundredths < 10 ? hundredths.toFixed(1) : hundredths.toFixed(0)} %`;
 }
 
-function formatBound({ must, goal }: Bound, better: "more" | "less"): string {
+/** `>= 3.5 (4)`; empty when nothing must be. */
+export function formatBound({ must, goal }: Bound, better: "more" | "less"): string {
   if (must === undefined) return "";
   return `${better === "more" ? ">=" : "<="} ${must}${goal === undefined ? "" : ` (${goal})`}`;
 }

@@ -2,17 +2,17 @@ import { describe, expect, it } from "vitest";
 import { Histogram } from "../histogram.js";
 import type { Sample } from "../job.js";
 import type { Measurement } from "../run-bench.js";
-import { getWorkloads } from "../workloads/get.js";
-import { rangeWorkloads } from "../workloads/range.js";
+import { workloads } from "../workloads/all.js";
 import type { Workload } from "../workloads/workload.js";
 import { type BenchResult, parseResult, resultFormat } from "./bench-result.js";
 import { figuresTable, judge } from "./figures.js";
+import { ownFiguresTable } from "./own-figures.js";
 import { pictureOf } from "./picture.js";
 import { reportOf } from "./report.js";
 import { Summary } from "./summary.js";
 
 function workload(name: string): Workload {
-  const found = [...getWorkloads, ...rangeWorkloads].find((one) => one.name === name);
+  const found = workloads.find((one) => one.name === name);
   if (found === undefined) throw new Error(`there is no ${name}`);
   return found;
 }
@@ -97,7 +97,7 @@ describe("judge", () => {
 });
 
 describe("figuresTable", () => {
-  const table = figuresTable(new Summary(measurements));
+  const table = figuresTable(new Summary(measurements)) ?? "";
 
   it("shows ratios of medians, their verdicts and the share of the ceiling", () => {
     expect(row(table, "get-64", "ops/s")).toEqual([
@@ -115,7 +115,58 @@ describe("figuresTable", () => {
 
   it("leaves out what was not measured of ours", () => {
     expect(table).not.toContain("put-64");
-    expect(figuresTable(new Summary([]))).toBe("None of the figures was measured.");
+    expect(figuresTable(new Summary([]))).toBeUndefined();
+  });
+});
+
+describe("ownFiguresTable", () => {
+  const held = (bytesEach: number): Sample => ({
+    ...sample(0, 0),
+    heldBytes: bytesEach * 10_000,
+    latencies: [],
+  });
+  const peak = (mebibytes: number, latencyMs: number): Sample => ({
+    ...sample(100, 10, latencyMs),
+    peakMemoryBytes: mebibytes * 2 ** 20,
+  });
+  const table =
+    ownFiguresTable(
+      new Summary([
+        measured("watch-catch-up", "ours", sample(2, 4e5)),
+        measured("watch-catch-up", "grpc-js", sample(1, 8e5)),
+        measured("watchers-idle-10000", "ours", held(1_126.4)),
+        measured("leases-10000", "ours", held(1_000), held(900), held(1_100)),
+        measured("watch-stopped-consumer", "ours", peak(150, 30)),
+        measured("watch-reading-consumers", "ours", peak(100, 20)),
+      ]),
+    ) ?? "";
+
+  it("bounds values by themselves", () => {
+    expect(row(table, "leases-10000").slice(2)).toEqual(["1,000", "itself", "1,000", "<= 1024", "met"]);
+    expect(row(table, "watchers-idle-10000").at(-1)).toBe("missed by 10 %");
+  });
+
+  it("bounds ratios to a bare stream", () => {
+    const against = "x grpc-js and protobuf-es";
+    expect(row(table, "watch-catch-up", "events/s").slice(3)).toEqual([against, "2.00", ">= 1", "met"]);
+    expect(row(table, "watch-catch-up", "client CPU per event, us").slice(2)).toEqual([
+      ...["1", against, "0.500", "<= 1", "met"],
+    ]);
+  });
+
+  it("bounds differences to another workload", () => {
+    const against = "more than in watch-reading-consumers";
+    expect(row(table, "watch-stopped-consumer", "peak heap and buffers, MiB").slice(2)).toEqual([
+      ...["150", against, "50", "<= 64", "met"],
+    ]);
+    expect(Number(row(table, "watch-stopped-consumer", "p99 latency, ms")[4])).toBeCloseTo(10, 0);
+  });
+
+  it("says so where there is nothing to compare with, and leaves out what was not measured of ours", () => {
+    const alone = new Summary([measured("watch-catch-up", "ours", sample(2, 4e5))]);
+    expect(row(ownFiguresTable(alone) ?? "", "watch-catch-up").at(-1)).toBe("not measured");
+    const theirs = new Summary([measured("watch-catch-up", "grpc-js", sample(1, 8e5))]);
+    expect(ownFiguresTable(theirs)).toBeUndefined();
   });
 });
 
@@ -135,6 +186,25 @@ describe("reportOf", () => {
   it("divides by keys where an operation reads many", () => {
     expect(report).toContain("### range-100: range of 100 keys");
     expect(row(report, "etcdkit", "1,000").slice(5, 7)).toEqual(["500", "5"]);
+  });
+
+  it("shows of a workload what counts in it", () => {
+    const catchUp = measured("watch-catch-up", "ours", sample(2, 4e5));
+    const bare = measured("watch-catch-up", "grpc-js", sample(1, 8e5));
+    const text = reportOf({ ...result, measurements: [catchUp, bare] });
+    expect(text).toContain(
+      "### watch-catch-up: one watch through a history of 400,000 events, 100 to a revision, values of 16 B",
+    );
+    expect(row(text, "Client")).toEqual([
+      ...["Client", "events/s", "CPU per event, us", "p50, ms", "peak RSS, MiB", "heap per event, B"],
+      ...["events/s, least to most", "x etcd3", "x Go", "x grpc-js"],
+    ]);
+    expect(row(text, "etcdkit").slice(0, 3)).toEqual(["etcdkit", "800,000", "1"]);
+    expect(row(text, "etcdkit").at(-1)).toBe("2.00");
+  });
+
+  it("says so when nothing was measured", () => {
+    expect(reportOf({ ...result, measurements: [] })).toContain("None of the figures was measured.");
   });
 
   it("tells which runs failed, and why", () => {

@@ -10,10 +10,12 @@ export class Summary {
     this.#measurements = measurements;
   }
 
-  /** Undefined when there is no sample. */
+  /** Undefined when there is no sample that tells. */
   spread(workload: string, client: string, metric: MetricName): Spread | undefined {
     const found = this.#measurements.find((one) => one.workload.name === workload && one.client === client);
     if (found === undefined || found.samples.length === 0) return undefined;
-    return spreadOf(found.samples.map((sample) => metrics[metric].of(sample, found.workload)));
+    const values = found.samples.map((sample) => metrics[metric].of(sample, found.workload));
+    const known = values.filter((value) => value !== undefined);
+    return known.length === 0 ? undefined : spreadOf(known);
   }
 }

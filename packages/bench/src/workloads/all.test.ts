@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { clients } from "../clients/clients.js";
 import type { Driver } from "../clients/driver.js";
 import { figures } from "../report/figures.js";
-import { workloadKinds, workloads } from "./all.js";
+import { ownFigures } from "../report/own-figures.js";
+import { chooseWorkloads, takesPart, workloadKinds, workloads } from "./all.js";
+import { range } from "./range.js";
 import { keyAt, keyPrefix, valueFor, type Workload } from "./workload.js";
 
 /** Writes down what it is asked for. */
@@ -26,7 +29,9 @@ function named(name: string): Workload {
 async function callsOf(name: string, ...indexes: readonly number[]): Promise<readonly unknown[]> {
   const { calls, driver } = recorder();
   const workload = named(name);
-  const operation = workloadKinds[workload.kind].operation(driver, workload);
+  const kind = workloadKinds[workload.kind];
+  if (!("begin" in kind)) throw new Error(`${name} has no operations`);
+  const { operation } = await kind.begin(driver, workload);
   for (const index of indexes) await operation(index);
   return calls;
 }
@@ -39,6 +44,14 @@ describe("workloads", () => {
   it("cover everything that a figure is about", () => {
     for (const figure of figures) {
       for (const name of figure.workloads) expect(named(name).name).toBe(name);
+    }
+    for (const { workload, metric, beside } of ownFigures) {
+      expect(workloadKinds[named(workload).kind].metrics).toContain(metric);
+      if (beside !== undefined && "workload" in beside) {
+        expect(named(beside.workload).kind).toBe(named(workload).kind);
+      } else if (beside !== undefined) {
+        expect(takesPart(beside.client, named(workload))).toBe(true);
+      }
     }
   });
 
@@ -60,6 +73,26 @@ describe("workloads", () => {
 
   it("read all keys in a range, and want all of them", async () => {
     expect(await callsOf("range-100", 5)).toEqual([["range", keyPrefix]]);
-    expect(workloadKinds.range.least(named("range-100"))).toBe(100);
+    expect(range.least(named("range-100"))).toBe(100);
+  });
+
+  it("are chosen by name, kind or family", () => {
+    const chosen = (name: string) => chooseWorkloads([name]).map((workload) => workload.name);
+    expect(chosen("watch")).toEqual([
+      ...["watch-fan-out-1000", "watch-fan-out-10000", "watch-catch-up"],
+      ...["watch-reading-consumers", "watch-stopped-consumer", "watchers-idle-10000"],
+    ]);
+    expect(chosen("watch-fan-out")).toEqual(["watch-fan-out-1000", "watch-fan-out-10000"]);
+    expect(chosen("lease")).toEqual(["leases-1000", "leases-10000"]);
+    expect(() => chooseWorkloads(["wat"])).toThrow(/no workload wat/);
+  });
+
+  it("are measured of the clients that can do them", () => {
+    const names = (name: string) =>
+      clients.filter((one) => takesPart(one.name, named(name))).map((one) => one.name);
+    expect(names("get-64")).toEqual(clients.map(({ name }) => name));
+    expect(names("watch-catch-up")).toEqual(["ours", "etcd3", "grpc-js", "go"]);
+    expect(names("leases-10000")).toEqual(["ours", "etcd3", "go"]);
+    expect(names("watch-stopped-consumer")).toEqual(["ours"]);
   });
 });

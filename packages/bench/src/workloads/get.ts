@@ -1,4 +1,5 @@
-import { around, keysOf, type Workload, type WorkloadKind } from "./workload.js";
+import { operationMetrics } from "./operation-metrics.js";
+import { around, keysOf, type OperationKind, type Workload } from "./workload.js";
 
 const sizes = [
   { suffix: "", valueBytes: 256 },
@@ -17,10 +18,11 @@ export const getWorkloads: readonly Workload[] = sizes.flatMap(({ suffix, valueB
   })),
 );
 
-export const get: WorkloadKind = {
-  operation(driver, workload) {
+export const get: OperationKind = {
+  metrics: operationMetrics,
+  begin(driver, workload) {
     const keys = keysOf(workload);
-    return (index) => driver.get(around(keys, index));
+    return { operation: (index) => driver.get(around(keys, index)) };
   },
   least: ({ valueBytes }) => valueBytes,
 };

@@ -1,4 +1,5 @@
-import { around, keysOf, valueFor, type Workload, type WorkloadKind } from "./workload.js";
+import { operationMetrics } from "./operation-metrics.js";
+import { around, keysOf, type OperationKind, valueFor, type Workload } from "./workload.js";
 
 const sizes = [
   { suffix: "", valueBytes: 256 },
@@ -17,11 +18,12 @@ export const putWorkloads: readonly Workload[] = sizes.flatMap(({ suffix, valueB
   })),
 );
 
-export const put: WorkloadKind = {
-  operation(driver, workload) {
+export const put: OperationKind = {
+  metrics: operationMetrics,
+  begin(driver, workload) {
     const keys = keysOf(workload);
     const value = valueFor(workload);
-    return (index) => driver.put(around(keys, index), value);
+    return { operation: (index) => driver.put(around(keys, index), value) };
   },
   least: () => 1,
 };

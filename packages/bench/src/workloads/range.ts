@@ -1,4 +1,4 @@
-import { keyPrefix, type Workload, type WorkloadKind } from "./workload.js";
+import { keyPrefix, type OperationKind, type Workload } from "./workload.js";
 
 /** Reads all keys by their prefix in one answer. */
 export const rangeWorkloads: readonly Workload[] = [1, 100, 10_000].map((keys) => ({
@@ -10,7 +10,8 @@ export const rangeWorkloads: readonly Workload[] = [1, 100, 10_000].map((keys) =
   keysPerOperation: keys,
 }));
 
-export const range: WorkloadKind = {
-  operation: (driver) => () => driver.range(keyPrefix),
+export const range: OperationKind = {
+  metrics: ["rate", "p50", "p99", "p999", "cpu", "cpuPerKey", "rss", "allocated"],
+  begin: (driver) => ({ operation: () => driver.range(keyPrefix) }),
   least: ({ keys }) => keys,
 };
