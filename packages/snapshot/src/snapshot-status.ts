@@ -38,7 +38,7 @@ const digestBytes = 32;
 
 /**
  * Reads what a snapshot file holds, and on the way whether it is whole: it compares the SHA-256 at the end and looks at
- * every record. The file is not changed. Memory use does not depend on its size.
+ * every record. The file is not changed. Memory use hardly depends on its size: one bit for each page.
  *
  * @param file - Path or `file:` URL of a file that `saveSnapshot`, `etcdctl snapshot save` or etcd itself has written.
  * @throws `EtcdError` `DATA_LOSS` for a file that is damaged or none of these; Node's own error, with `code` (`ENOENT`,

@@ -51,7 +51,7 @@ describeEachEtcd("the members of a cluster", (etcd) => {
     }
   });
 
-  // maintenance_test.go:TestMaintenanceHashKV, common/hashkv_test.go:TestVerifyHashKV, integration/v3_grpc_test.go:TestV3HashKV
+  // maintenance_test.go:TestMaintenanceHashKV, common/hashkv_test.go:TestVerifyHashKV, common/endpoint_test.go:TestEndpointHashKV, integration/v3_grpc_test.go:TestV3HashKV
   it("have the same hash of the same revision, and another one of another", async () => {
     await using connection = shared.connect();
     const [maintenance, kv] = [createMaintenance(connection), createKv(connection)];
@@ -166,6 +166,7 @@ describeEachEtcd("the members of a cluster", (etcd) => {
     expect(await maintenance.status(follower.endpoint)).toMatchObject({ isLeader: true, leaderId: target });
   });
 
+  // common/endpoint_test.go:TestEndpointHealth
   it("tell that they serve", async () => {
     await using connection = shared.connect();
     const health = createHealth(connection);
