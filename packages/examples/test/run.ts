@@ -17,7 +17,7 @@ export function runProgram(
   const program = fileURLToPath(new URL(`../dist/${name}.js`, import.meta.url));
   if (!existsSync(program)) throw new Error(`${name} is not built: run \`npm run build\``);
   const kept = Object.entries(process.env).filter(
-    ([key]) => !/^(ETCD_(?!BIN|VERSIONS)|FORCE_COLOR)/.test(key),
+    ([key]) => !/^(ETCDCTL_|ETCD_(?!BIN|VERSIONS)|FORCE_COLOR)/.test(key),
   );
   const child = spawn(process.execPath, [program], {
     env: { ...Object.fromEntries(kept), ...environment },

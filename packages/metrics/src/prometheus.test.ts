@@ -31,17 +31,17 @@ describe("createPrometheusMetrics", () => {
     await kv.compact({}, { timeoutMs: 5 }).catch(() => undefined);
     await kv.compact({}, { signal: AbortSignal.abort() }).catch(() => undefined);
     const labels = (method: string): string =>
-      `grpc_type="unary",grpc_service="etcdserverpb.KV",grpc_method="${method}"`;
+      `grpc_method="${method}",grpc_service="etcdserverpb.KV",grpc_type="unary"`;
     expect(await lines("grpc_client_started_total")).toEqual([
       `grpc_client_started_total{${labels("Compact")}} 2`,
       `grpc_client_started_total{${labels("Put")}} 1`,
       `grpc_client_started_total{${labels("Range")}} 2`,
     ]);
     expect(await lines("grpc_client_handled_total")).toEqual([
-      `grpc_client_handled_total{${labels("Compact")},grpc_code="Canceled"} 1`,
-      `grpc_client_handled_total{${labels("Compact")},grpc_code="DeadlineExceeded"} 1`,
-      `grpc_client_handled_total{${labels("Put")},grpc_code="InvalidArgument"} 1`,
-      `grpc_client_handled_total{${labels("Range")},grpc_code="OK"} 2`,
+      `grpc_client_handled_total{grpc_code="Canceled",${labels("Compact")}} 1`,
+      `grpc_client_handled_total{grpc_code="DeadlineExceeded",${labels("Compact")}} 1`,
+      `grpc_client_handled_total{grpc_code="InvalidArgument",${labels("Put")}} 1`,
+      `grpc_client_handled_total{grpc_code="OK",${labels("Range")}} 2`,
     ]);
     expect(await lines("grpc_client_msg_received_total")).toEqual([
       `grpc_client_msg_received_total{${labels("Range")}} 2`,
@@ -59,13 +59,13 @@ describe("createPrometheusMetrics", () => {
       for (let i = 0; i < 3; i++) yield {};
     };
     await Array.fromAsync(createClient(Watch, connection.transport).watch(requests()));
-    const labels = 'grpc_type="bidi_stream",grpc_service="etcdserverpb.Watch",grpc_method="Watch"';
+    const labels = 'grpc_method="Watch",grpc_service="etcdserverpb.Watch",grpc_type="bidi_stream"';
     expect(await lines("grpc_client_msg")).toEqual([
       `grpc_client_msg_received_total{${labels}} 3`,
       `grpc_client_msg_sent_total{${labels}} 3`,
     ]);
     expect(await lines("grpc_client_handled_total")).toEqual([
-      `grpc_client_handled_total{${labels},grpc_code="OK"} 1`,
+      `grpc_client_handled_total{grpc_code="OK",${labels}} 1`,
     ]);
   });
 
@@ -73,7 +73,7 @@ describe("createPrometheusMetrics", () => {
     metrics = createPrometheusMetrics({ register, handlingSeconds: [0.000001, 60] });
     await using connection = connect({ ...cluster(), interceptors: [metrics.interceptor] });
     await createClient(KV, connection.transport).range({});
-    const labels = 'grpc_type="unary",grpc_service="etcdserverpb.KV",grpc_method="Range"';
+    const labels = 'grpc_method="Range",grpc_service="etcdserverpb.KV",grpc_type="unary"';
     expect(await lines("grpc_client_handling_seconds_bucket")).toEqual([
       `grpc_client_handling_seconds_bucket{le="+Inf",${labels}} 1`,
       `grpc_client_handling_seconds_bucket{le="0.000001",${labels}} 0`,
@@ -89,16 +89,16 @@ describe("createPrometheusMetrics", () => {
     await using connection = connect({ ...cluster(1), interceptors: [metrics.interceptor] });
     await createClient(KV, connection.transport).range({});
     expect(await lines("grpc_client_started_total")).toHaveLength(1);
-    const labels = 'grpc_service="etcdserverpb.KV",grpc_method="Range"';
+    const labels = 'grpc_method="Range",grpc_service="etcdserverpb.KV"';
     expect(await lines("etcdkit_attempts_total")).toEqual([
-      `etcdkit_attempts_total{${labels},endpoint="http://a:2379",grpc_code="Unavailable"} 1`,
-      `etcdkit_attempts_total{${labels},endpoint="http://b:2379",grpc_code="OK"} 1`,
+      `etcdkit_attempts_total{endpoint="http://a:2379",grpc_code="Unavailable",${labels}} 1`,
+      `etcdkit_attempts_total{endpoint="http://b:2379",grpc_code="OK",${labels}} 1`,
     ]);
     expect(await lines("etcdkit_retries_total")).toEqual([`etcdkit_retries_total{${labels}} 1`]);
     await using other = connect(cluster());
     await createClient(KV, other.transport).range({});
     expect(await lines("etcdkit_attempts_total")).toContain(
-      `etcdkit_attempts_total{${labels},endpoint="http://a:2379",grpc_code="OK"} 1`,
+      `etcdkit_attempts_total{endpoint="http://a:2379",grpc_code="OK",${labels}} 1`,
     );
     expect(await lines("grpc_client_started_total")).toEqual([expect.stringMatching(/ 1$/)]);
   });

@@ -94,7 +94,7 @@ export function createPrometheusMetrics(options: PrometheusOptions = {}): Promet
 
 type CallMetrics = ReturnType<typeof callMetrics>;
 
-const callLabels = ["grpc_type", "grpc_service", "grpc_method"] as const;
+const callLabels = ["grpc_method", "grpc_service", "grpc_type"] as const;
 
 function callMetrics(register: Registry, handlingSeconds: boolean | readonly number[]) {
   const registers = [register];
@@ -105,7 +105,7 @@ function callMetrics(register: Registry, handlingSeconds: boolean | readonly num
     handled: new Counter({
       name: "grpc_client_handled_total",
       help: "Calls that are over, whether they succeeded or failed.",
-      labelNames: [...callLabels, "grpc_code"] as const,
+      labelNames: ["grpc_code", ...callLabels] as const,
       registers,
     }),
     received: counter("msg_received", "Messages that were received."),
@@ -132,14 +132,15 @@ const grpcTypes: Readonly<Record<CallAttempt["methodKind"], string>> = {
 
 function interceptorOver({ started, handled, received, sent, seconds }: CallMetrics): CallInterceptor {
   return observeCalls(({ service, method, kind }) => {
-    const labels = { grpc_type: grpcTypes[kind], grpc_service: service, grpc_method: method };
+    // In the order of the alphabet, as Go's client prints them: prom-client keeps the order that it gets.
+    const labels = { grpc_method: method, grpc_service: service, grpc_type: grpcTypes[kind] };
     started.inc(labels);
     const startedAt = performance.now();
     return {
       sent: () => sent.inc(labels),
       received: () => received.inc(labels),
       ended: (status) => {
-        handled.inc({ ...labels, grpc_code: goName(status) });
+        handled.inc({ grpc_code: goName(status), ...labels });
         seconds?.observe(labels, (performance.now() - startedAt) / 1_000);
       },
     };
@@ -158,21 +159,21 @@ function attemptCounters(register: Registry) {
   const attempts = new Counter({
     name: "etcdkit_attempts_total",
     help: "Attempts of calls at an endpoint. A call that was repeated has several.",
-    labelNames: ["grpc_service", "grpc_method", "endpoint", "grpc_code"] as const,
+    labelNames: ["endpoint", "grpc_code", "grpc_method", "grpc_service"] as const,
     registers,
   });
   const retries = new Counter({
     name: "etcdkit_retries_total",
     help: "Attempts of calls after their first.",
-    labelNames: ["grpc_service", "grpc_method"] as const,
+    labelNames: ["grpc_method", "grpc_service"] as const,
     registers,
   });
   return {
     metrics: [attempts, retries] as const,
     count: ({ service, method, endpoint, attempt, error }: CallAttempt): void => {
-      const labels = { grpc_service: service, grpc_method: method };
+      const labels = { grpc_method: method, grpc_service: service };
       const status = error === undefined ? "OK" : grpcStatusOf(error);
-      attempts.inc({ ...labels, endpoint, grpc_code: goName(status) });
+      attempts.inc({ endpoint, grpc_code: goName(status), ...labels });
       if (attempt > 1) retries.inc(labels);
     },
   };
