@@ -25,7 +25,7 @@ console.log(percent, "% saved:", saved.sizeBytes > 10_000);
 
 // #region status
 const status = await snapshotStatus(file);
-console.log("whole:", status.digest === "verified", "- records:", status.totalKeys > 0);
+console.log("whole:", status.digest === "verified", "- keys:", status.totalKeys);
 // #endregion
 
 const { header } = await etcd.kv.delete("examples/snapshot");
@@ -34,5 +34,5 @@ await rm(folder, { recursive: true });
 
 // Output:
 // 100 % saved: true
-// whole: true - records: true
+// whole: true - keys: 1
 // of the revision before the deletion: true

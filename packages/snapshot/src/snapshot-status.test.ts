@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { isEtcdError } from "@etcdkit/core";
+import { KeyValueSchema } from "@etcdkit/core/protocol";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   boltFile,
@@ -21,13 +23,15 @@ const meta: readonly EntryPlan[] = [
   { key: "consistent_index", value: Buffer.alloc(8) },
   { key: "storageVersion", value: "3.7.0" },
 ];
-const big = Buffer.alloc(3_000, "x");
-const revisions: readonly EntryPlan[] = [
-  { key: revisionKey(2n), value: "two" },
-  { key: revisionKey(5n), value: big },
-  { key: revisionKey(9n), value: "nine" },
-];
-const [two, five, nine] = revisions as [EntryPlan, EntryPlan, EntryPlan];
+const text = (value: string): Uint8Array => new TextEncoder().encode(value);
+const record = (key: string, value = ""): Uint8Array =>
+  toBinary(KeyValueSchema, create(KeyValueSchema, { key: text(key), value: text(value), version: 1n }));
+const longKey = "k".repeat(300);
+const two: EntryPlan = { key: revisionKey(2n), value: record("a") };
+const five: EntryPlan = { key: revisionKey(5n), value: record(longKey, "x".repeat(3_000)) };
+const eight: EntryPlan = { key: revisionKey(8n), value: record("a", "again") };
+const nine: EntryPlan = { key: Buffer.concat([revisionKey(9n), text("t")]), value: record("a") };
+const revisions = [two, five, eight, nine];
 
 /** A database as etcd's are: a bucket on pages of its own, one with its page in it, and an empty one. */
 const pages: readonly PagePlan[] = [
@@ -45,7 +49,7 @@ const pages: readonly PagePlan[] = [
     ],
   },
   { leaf: [two] },
-  { leaf: [five, nine] }, // on four pages, because of the big value
+  { leaf: [five, eight, nine] }, // on four pages, because of the big value
 ];
 const database = boltFile(2, pages);
 const expected: SnapshotFileStatus = {
@@ -53,7 +57,8 @@ const expected: SnapshotFileStatus = {
     .flatMap((part) => (typeof part === "string" ? [part] : [part.key, part.value]))
     .reduce<number>((crc, part) => crc32c(Buffer.from(part as string), crc), 0),
   revision: 9n,
-  totalKeys: 5,
+  totalKeys: 1,
+  totalRecords: 6,
   totalSizeBytes: database.length,
   version: "3.7.0",
   digest: "absent",
@@ -80,7 +85,7 @@ const statusOf = async (bytes: Uint8Array): Promise<SnapshotFileStatus> =>
   await snapshotStatus(await saved(bytes));
 
 describe("snapshotStatus", () => {
-  it("tells hash, revision, number of records, size and version", async () => {
+  it("tells hash, revision, how many keys and records, size and version", async () => {
     expect(await statusOf(database)).toEqual(expected);
   });
 
@@ -109,6 +114,7 @@ describe("snapshotStatus", () => {
     expect(await statusOf(empty)).toEqual({
       hash: crc32c(Buffer.from("key")),
       totalKeys: 0,
+      totalRecords: 0,
       totalSizeBytes: empty.length,
       digest: "absent",
     });
@@ -116,10 +122,10 @@ describe("snapshotStatus", () => {
 
   it("counts a bucket within a bucket as a key without a value, as etcd's own tool does", async () => {
     const outer = inlineBucket([{ key: "inner", value: inlineBucket([]), isBucket: true }]);
-    const { hash, totalKeys } = await statusOf(
+    const { hash, totalRecords } = await statusOf(
       boltFile(2, [{ leaf: [{ key: "outer", value: outer, isBucket: true }] }]),
     );
-    expect([hash, totalKeys]).toEqual([crc32c(Buffer.from("outerinner")), 1]);
+    expect([hash, totalRecords]).toEqual([crc32c(Buffer.from("outerinner")), 1]);
   });
 
   it("reads what the newer of the two records at the beginning says, and does with one", async () => {
@@ -202,6 +208,20 @@ describe("a damaged file", () => {
     ["has its keys out of order", leafOf([nine, two])],
     ["has a key twice", leafOf([two, two])],
     ["has a revision that is too short", leafOf([{ key: "short", value: "" }])],
+    ["has a record that is empty", leafOf([{ key: revisionKey(2n), value: "" }])],
+    ["has a record without a key", leafOf([{ key: revisionKey(2n), value: text("\u0010\u0001") }])],
+    [
+      "has a record whose key is cut off",
+      leafOf([{ key: revisionKey(2n), value: record("abc").subarray(0, 4) }]),
+    ],
+    [
+      "has a record that ends in its key's length",
+      leafOf([{ key: revisionKey(2n), value: Buffer.from([0x0a, 0xff]) }]),
+    ],
+    [
+      "has a key of endless length",
+      leafOf([{ key: revisionKey(2n), value: Buffer.from("0affffffffff", "hex") }]),
+    ],
     ["has a record among its buckets", boltFile(2, [{ leaf: [{ key: "key", value: "no bucket" }] }])],
     ["has a bucket that is cut off", boltFile(2, [{ leaf: [{ key: "key", value: "x", isBucket: true }] }])],
     [

@@ -13,8 +13,13 @@ export interface SnapshotFileStatus {
   readonly hash: number;
   /** The newest revision of a key; absent where the database holds none. */
   readonly revision?: bigint;
-  /** Number of records: every revision of a key counts, and what etcd keeps for itself. */
+  /** Number of keys that exist at that revision. */
   readonly totalKeys: number;
+  /**
+   * Number of records: every revision of a key that was not compacted, deletions too, and what etcd keeps for itself. Tools
+   * of etcd before 3.7 call this the total of keys.
+   */
+  readonly totalRecords: number;
   /** Size of the database in bytes, with its free pages and without the digest. */
   readonly totalSizeBytes: number;
   /** Version of the database's format, `3.6.0`, once the cluster has settled on one. Since etcd 3.6. */
@@ -35,10 +40,12 @@ export interface SnapshotStatusOptions {
 const table = optionTable("snapshotStatus", { signal: callChecks.signal });
 const blockBytes = 512;
 const digestBytes = 32;
+const revisionBytes = 17;
+const deletionMark = 0x74;
 
 /**
  * Reads what a snapshot file holds, and on the way whether it is whole: it compares the SHA-256 at the end and looks at
- * every record. The file is not changed. Memory use hardly depends on its size: one bit for each page.
+ * every record. The file is not changed. Memory is needed for the names of all keys, to count them.
  *
  * @param file - Path or `file:` URL of a file that `saveSnapshot`, `etcdctl snapshot save` or etcd itself has written.
  * @throws `EtcdError` `DATA_LOSS` for a file that is damaged or none of these; Node's own error, with `code` (`ENOENT`,
@@ -106,7 +113,8 @@ async function verifyDigest(
 /** Adds up records, as `etcdutl` does. */
 class Summary {
   #hash = 0;
-  #totalKeys = 0;
+  readonly #keys = new Set<string>();
+  #totalRecords = 0;
   #revision: bigint | undefined;
   #version: string | undefined;
   #bucket = "";
@@ -117,26 +125,44 @@ class Summary {
   }
 
   add({ isBucket, key, value }: Entry): void {
-    this.#totalKeys += 1;
+    this.#totalRecords += 1;
     this.#hash = crc32c(key, this.#hash);
     if (isBucket) return; // etcd nests none; bbolt shows one as a key without a value
     this.#hash = crc32c(value, this.#hash);
-    // Keys of this bucket are revisions, 8 bytes for the main part, in ascending order.
     if (this.#bucket === "key") {
-      if (key.length < 8) throw damage("a record of the store has no revision");
+      // Keys of this bucket are revisions in ascending order: 8 bytes, "_", 8 bytes, and "t" for a deletion.
+      if (key.length < revisionBytes) throw damage("a record of the store has no revision");
       this.#revision = key.readBigInt64BE(0);
+      if (key[revisionBytes] === deletionMark) this.#keys.delete(keyOf(value));
+      else this.#keys.add(keyOf(value));
     } else if (this.#bucket === "meta" && key.toString("latin1") === "storageVersion") {
       this.#version = value.toString("latin1");
     }
   }
 
   result(): Omit<SnapshotFileStatus, "totalSizeBytes" | "digest"> {
-    const [hash, totalKeys, revision, version] = [this.#hash, this.#totalKeys, this.#revision, this.#version];
+    const [revision, version] = [this.#revision, this.#version];
     return {
-      hash,
-      totalKeys,
+      hash: this.#hash,
+      totalKeys: this.#keys.size,
+      totalRecords: this.#totalRecords,
       ...(revision !== undefined && { revision }),
       ...(version !== undefined && /^\d+\.\d+\.\d+/.test(version) && { version }),
     };
   }
+}
+
+/** The key in a record of the store, a `mvccpb.KeyValue`, whose first field it is. Bytes as characters. */
+function keyOf(record: Buffer): string {
+  if (record[0] !== 0x0a) throw damage("a record of the store has no key");
+  let length = 0;
+  let at = 1;
+  for (let more = true; more; at++) {
+    const byte = record[at] ?? 0;
+    if (at > 4 || at >= record.length) throw damage("a record of the store has a key without an end");
+    length |= (byte & 0x7f) << (7 * (at - 1));
+    more = byte >= 0x80;
+  }
+  if (at + length > record.length) throw damage("a record of the store has a key without an end");
+  return record.toString("latin1", at, at + length);
 }
