@@ -1,6 +1,7 @@
 import {
   type Clock,
   type Connection,
+  diagnostics,
   EtcdError,
   type Watch,
   type WatchCall,
@@ -59,11 +60,19 @@ export class StreamGroup implements WatchOpener {
       const onEmpty = (ended: WatchStream): void => {
         if (this.#streams.get(key) === ended) this.#streams.delete(key);
       };
-      stream = new WatchStream({ transport, clock, endpoints, call, onEmpty });
+      stream = new WatchStream({ transport, clock, endpoints, call, onEmpty, onChange: this.#tell });
       this.#streams.set(key, stream);
     }
     return stream;
   }
+
+  readonly #tell = (): void => {
+    if (!diagnostics.watches.hasSubscribers) return;
+    const counts = [...this.#streams.values()].map((stream) => stream.counts);
+    const watches = counts.reduce((sum, stream) => sum + stream.watches, 0);
+    const parked = counts.reduce((sum, stream) => sum + stream.parked, 0);
+    diagnostics.watches.publish({ watcher: this, watches, streams: counts.length, parked });
+  };
 
   #ended(request: WatchRequest, error: unknown): Watch {
     const nowhere = { clock: this.#setup.clock, leave: nothing, askProgress: nothing };

@@ -37,6 +37,8 @@ export interface StreamSetup {
   readonly endpoints: () => number;
   /** The last of its watches has left, so it has ended. */
   readonly onEmpty: (stream: WatchStream) => void;
+  /** A watch has come, left or been parked, or its reader has caught up. */
+  readonly onChange: () => void;
 }
 
 /**
@@ -53,6 +55,7 @@ export class WatchStream implements SubscriptionHome {
   readonly #life = new AbortController();
   readonly #members = new Set<Subscription>();
   readonly #active = new Map<number, Subscription>();
+  readonly #parked = new Set<Subscription>();
   #waiting = new Set<Subscription>();
   #creating: Subscription | "abandoned" | undefined;
   /** Ids that the server was told to cancel: what it still sends for them is old. */
@@ -72,6 +75,11 @@ export class WatchStream implements SubscriptionHome {
     return this.#setup.clock;
   }
 
+  /** How many watches it has, and how many of these are off it because their readers are slow. */
+  get counts(): { readonly watches: number; readonly parked: number } {
+    return { watches: this.#members.size, parked: this.#parked.size };
+  }
+
   open(request: WatchRequest, signal: AbortSignal | undefined): Subscription {
     const subscription = new Subscription(request, signal, this);
     // The signal may have aborted before.
@@ -80,6 +88,7 @@ export class WatchStream implements SubscriptionHome {
       return subscription;
     }
     this.#members.add(subscription);
+    this.#setup.onChange();
     if (request.initial === true) this.#load(subscription);
     else this.#enqueue(subscription);
     if (!this.#running) {
@@ -91,11 +100,13 @@ export class WatchStream implements SubscriptionHome {
 
   leave(subscription: Subscription): void {
     this.#members.delete(subscription);
+    this.#parked.delete(subscription);
     const { place } = subscription;
     if (place === "waiting") this.#waiting.delete(subscription);
     if (place === "creating") this.#creating = "abandoned";
     if (place === "active") this.#deactivate(subscription);
     this.#endIfEmpty();
+    this.#setup.onChange();
   }
 
   askProgress(): void {
@@ -277,8 +288,13 @@ export class WatchStream implements SubscriptionHome {
   #park(subscription: Subscription): void {
     this.#deactivate(subscription);
     subscription.interrupt("held");
+    this.#parked.add(subscription);
+    this.#setup.onChange();
     void subscription.queue.room().then(() => {
-      if (subscription.place === "held") this.#enqueue(subscription);
+      if (subscription.place !== "held") return;
+      this.#parked.delete(subscription);
+      this.#setup.onChange();
+      this.#enqueue(subscription);
     });
   }
 
