@@ -8,7 +8,9 @@ export type AlarmType = "nospace" | "corrupt";
 
 /** Which alarms; what is left out stands for all. */
 export interface AlarmSelection {
+  /** Only those that this member raised. */
   readonly memberId?: bigint | undefined;
+  /** Only those of this kind. */
   readonly type?: AlarmType | undefined;
 }
 

@@ -20,18 +20,24 @@ export interface MemberStatus {
   readonly isLeader: boolean;
   /** Whether it has no vote. */
   readonly isLearner: boolean;
-  /** How far its log is committed, and how far it is applied. */
+  /** How far its log is committed. */
   readonly raftIndex: bigint;
+  /** How far its log is applied: what readers of this member see. */
   readonly raftAppliedIndex: bigint;
+  /** Number of the election that the present leader won. */
   readonly raftTerm: bigint;
   /** What is wrong with it, in etcd's words: alarms, and that it has no leader. */
   readonly errors: readonly string[];
   /** The downgrade that is under way, if one is. Since etcd 3.6. */
-  readonly downgrade?: { readonly targetVersion: string };
+  readonly downgrade?: {
+    /** The version to which it goes, `3.6.0`. */
+    readonly targetVersion: string;
+  };
 }
 
 /** An alarm that a member has raised. */
 export interface Alarm {
+  /** The member that raised it. */
   readonly memberId: bigint;
   /** `nospace`: its database has reached the quota. `corrupt`: its data differs from others'. `unknown`: of a later etcd. */
   readonly type: "nospace" | "corrupt" | "unknown";
@@ -39,6 +45,7 @@ export interface Alarm {
 
 /** The answer of `alarmList` and `alarmDisarm`. */
 export interface AlarmResult {
+  /** Of the member that answered. */
   readonly header: ResponseHeader;
   /** The alarms that are raised, or that were until now. */
   readonly alarms: readonly Alarm[];
@@ -46,6 +53,7 @@ export interface AlarmResult {
 
 /** The answer of `hashKv`. */
 export interface HashKvResult {
+  /** Of the member that answered. */
   readonly header: ResponseHeader;
   /** 32 bits over the history of keys up to `hashRevision`. */
   readonly hash: number;
@@ -57,6 +65,7 @@ export interface HashKvResult {
 
 /** The answer of `hash`. */
 export interface HashResult {
+  /** Of the member that answered. */
   readonly header: ResponseHeader;
   /** 32 bits over the whole database, the member's own records included. */
   readonly hash: number;
@@ -64,6 +73,7 @@ export interface HashResult {
 
 /** The answer of `downgrade`. */
 export interface DowngradeResult {
+  /** Of the member that answered. */
   readonly header: ResponseHeader;
   /** The cluster's version as it is now, `3.7`; of etcd 3.5 `3.5.0`. */
   readonly version: string;

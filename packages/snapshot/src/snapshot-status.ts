@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
-import { callChecks, checkOptions, EtcdError, optionTable } from "@etcdkit/core";
+import { callChecks, checkOptions, EtcdError, isEtcdError, optionTable } from "@etcdkit/core";
 import { BoltReader } from "./bolt/bolt-reader.js";
 import { damage } from "./bolt/damage.js";
 import type { Entry } from "./bolt/page.js";
@@ -63,7 +63,7 @@ export async function snapshotStatus(
   try {
     return await readStatus(handle, signal);
   } catch (error) {
-    if (error instanceof EtcdError) throw new EtcdError(error.code, `${path}: ${error.message}`);
+    if (isEtcdError(error)) throw new EtcdError(error.code, `${path}: ${error.message}`);
     throw error;
   } finally {
     await handle.close();
