@@ -11,7 +11,7 @@ describe("a watch that is being created", () => {
     const watcher = createWatcher(etcd);
     watcher.watch(
       { prefix: "a" },
-      { startRevision: 7n, prevKv: true, progressNotify: true, events: "puts", fragment: false },
+      { startRevision: 7n, prevKv: true, progressNotify: true, events: "puts", fragment: true },
     );
     const stream = await etcd.stream();
     expect(await stream.create()).toMatchObject({
@@ -21,12 +21,12 @@ describe("a watch that is being created", () => {
       prevKv: true,
       progressNotify: true,
       filters: [1],
-      fragment: false,
+      fragment: true,
       watchId: 0n,
     });
   });
 
-  it("asks for events from now on, in parts where they are large, unless told otherwise", async () => {
+  it("asks for events from now on, and for nothing special, unless told otherwise", async () => {
     const etcd = new FakeEtcd();
     createWatcher(etcd).watch("a");
     const stream = await etcd.stream();
@@ -37,7 +37,7 @@ describe("a watch that is being created", () => {
       prevKv: false,
       progressNotify: false,
       filters: [],
-      fragment: true,
+      fragment: false,
     });
   });
 

@@ -18,9 +18,10 @@ const filters: Readonly<Record<NonNullable<WatchRequest["events"]>, WatchCreateR
  * Asks for a watch. The server chooses the id.
  *
  * @param startRevision - `0n` for "from now on".
+ * @param fragment - Whether large answers may come in parts.
  */
-export function createMessage(request: WatchRequest, startRevision: bigint): WatchMessage {
-  const { key, rangeEnd = noBytes, prevKv = false, progressNotify = false, events, fragment } = request;
+export function createMessage(request: WatchRequest, startRevision: bigint, fragment: boolean): WatchMessage {
+  const { key, rangeEnd = noBytes, prevKv = false, progressNotify = false, events } = request;
   return {
     $typeName: "etcdserverpb.WatchRequest",
     requestUnion: {
@@ -34,7 +35,7 @@ export function createMessage(request: WatchRequest, startRevision: bigint): Wat
         filters: events === undefined ? [] : [filters[events]],
         prevKv,
         watchId: 0n,
-        fragment: fragment !== false,
+        fragment,
       },
     },
   };

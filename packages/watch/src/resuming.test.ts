@@ -170,6 +170,40 @@ describe("parts of an answer", () => {
     expect(revisionsOf(await b.next())).toEqual([4, 4]);
   });
 
+  it("are asked for when an answer was too large, unless the watch refuses them; then it ends", async () => {
+    const etcd = new FakeEtcd();
+    const watcher = createWatcher(etcd);
+    const tooLarge = new EtcdError("MESSAGE_TOO_LARGE", "too large");
+    const watch = watcher.watch("a");
+    watcher.watch("b", { fragment: false });
+    const stream = await etcd.stream();
+    await stream.accept(0, 5);
+    await stream.accept(1, 5);
+    stream.fail(tooLarge);
+    const next = await etcd.stream();
+    expect(await next.accept(0, 5)).toMatchObject({ startRevision: 6n, fragment: true });
+    expect(await next.accept(1, 5)).toMatchObject({ startRevision: 6n, fragment: false });
+    next.fail(tooLarge);
+    await expect(reader(watch).next()).rejects.toBe(tooLarge);
+    expect(etcd.opened).toBe(2);
+  });
+
+  it("are asked for when events turned out to be large, as long as they are", async () => {
+    const { etcd, stream } = await watching();
+    let current = stream;
+    for (const [bytes, fragment] of [
+      [5_000, true],
+      [100, false],
+    ] as const) {
+      const revision = BigInt(6 + bytes);
+      const kv = { key: new Uint8Array(1), value: new Uint8Array(bytes), modRevision: 20_000n - revision };
+      current.send({ header: current.header(90_000), watchId: 0n, events: [{ kv }] });
+      current.cut();
+      current = await etcd.stream();
+      expect((await current.accept(0, 90_000)).fragment).toBe(fragment);
+    }
+  });
+
   it("are thrown away where a revision is half there when the link breaks, and fetched again", async () => {
     const { etcd, stream, batches } = await watching();
     stream.events(0, [6, 7, 7], { fragment: true });

@@ -17,6 +17,7 @@ import { ProgressWait } from "./progress-wait.js";
 import { RevisionAssembly } from "./revision-assembly.js";
 
 const defaultMaxBufferBytes = 4 * 1024 * 1024;
+const largeEventBytes = 4 * 1024;
 
 /** What a subscription needs from the stream that it is on. */
 export interface SubscriptionHome {
@@ -45,6 +46,8 @@ export class Subscription implements Watch {
   id = -1;
   /** The revision to resume from; `0n` while that is "now". */
   nextRevision: bigint;
+  /** Whether its events are so large that the server had better send them in parts. */
+  hasLargeEvents = false;
   /** How often in a row the server has refused it for a token and it was tried again. */
   retries = 0;
   readonly #home: SubscriptionHome;
@@ -202,6 +205,8 @@ export class Subscription implements Watch {
         ? events
         : events.filter((event) => revisionOf(event) > this.#delivered);
     if (fresh.length === 0) return;
+    // One stands for all: those of a watch tend to be alike.
+    this.hasLargeEvents = bytesOf(fresh[0]) >= largeEventBytes;
     const revision = revisionOf(fresh.at(-1));
     this.startAfter(revision);
     this.queue.push({ kind: "events", header, revision, events: fresh });
@@ -230,6 +235,10 @@ export class Subscription implements Watch {
     created.catch(() => undefined);
     return created;
   }
+}
+
+function bytesOf(event: Event | undefined): number {
+  return (event?.kv?.value.length ?? 0) + (event?.prevKv?.value.length ?? 0);
 }
 
 function revisionOf(event: Event | undefined): bigint {

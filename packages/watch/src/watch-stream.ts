@@ -63,6 +63,8 @@ export class WatchStream implements SubscriptionHome {
   #call: WatchStreamCall | undefined;
   #running = false;
   #established = false;
+  /** An answer was larger than may be received: they had better come in parts. */
+  #inParts = false;
   /** Whether the call speaks to the store that was watched before. */
   #verified = false;
 
@@ -151,7 +153,9 @@ export class WatchStream implements SubscriptionHome {
       const wasLeft = this.#call !== current;
       this.#interrupt(current);
       if (this.#over) return;
-      if (failure !== undefined && !wasLeft) {
+      if (isEtcdError(failure, "MESSAGE_TOO_LARGE") && !this.#inParts) {
+        this.#inParts = true;
+      } else if (failure !== undefined && !wasLeft) {
         const established = this.#established;
         if (this.#judge.isFinal(failure, { established, endpoints: endpoints() })) {
           this.fail(failure);
@@ -197,10 +201,12 @@ export class WatchStream implements SubscriptionHome {
   #createNext(): void {
     if (this.#call === undefined || this.#creating !== undefined) return;
     for (const subscription of this.#waiting) {
+      const { request, nextRevision, hasLargeEvents } = subscription;
       this.#waiting.delete(subscription);
       subscription.place = "creating";
       this.#creating = subscription;
-      this.#call.send(createMessage(subscription.request, subscription.nextRevision));
+      const fragment = request.fragment ?? (hasLargeEvents || this.#inParts);
+      this.#call.send(createMessage(request, nextRevision, fragment));
       return;
     }
   }

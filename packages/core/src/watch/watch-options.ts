@@ -21,8 +21,12 @@ export interface WatchOptions extends WatchCall {
   /** Only puts, or only deletions; the server leaves out the others. Default `"all"`. */
   readonly events?: "all" | "puts" | "deletes" | undefined;
   /**
-   * Lets the server send a large answer in parts; they are put together again, so this shows only in what may be sent at
-   * once. Default `true`.
+   * Lets the server send an answer in parts of about 2 MiB, which are put together again: a revision is never split. It
+   * bounds what arrives at once where values are large. Over parts of many small events, servers take very long (10 s for
+   * 2 MiB of events of 100 bytes), and send nothing else meanwhile.
+   *
+   * Left out: where the events of the watch have turned out to be large (4 KiB), and after an answer has exceeded the
+   * connection's `maxReceiveBytes`.
    */
   readonly fragment?: boolean | undefined;
   /**

@@ -16,8 +16,8 @@ export interface WatchRequest {
   readonly progressNotify?: true;
   /** The only kind of event wanted. */
   readonly events?: "puts" | "deletes";
-  /** Whether the server may send a large answer in parts; `false` is the only value, absent means yes. */
-  readonly fragment?: false;
+  /** Whether the server may send a large answer in parts; absent leaves that to who opens the watch. */
+  readonly fragment?: boolean;
   readonly maxBufferBytes?: number;
   readonly onCompacted?: "resync";
 }

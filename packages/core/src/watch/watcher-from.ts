@@ -41,7 +41,7 @@ function buildWatch(keys: KeyOrRange, options: WatchOptions = {}): WatchRequest 
     ...(prevKv === true && { prevKv }),
     ...(progressNotify === true && { progressNotify }),
     ...(events !== undefined && events !== "all" && { events }),
-    ...(fragment === false && { fragment }),
+    ...(fragment !== undefined && { fragment }),
     ...(maxBufferBytes !== undefined && { maxBufferBytes }),
     ...(onCompacted === "resync" && { onCompacted }),
   };

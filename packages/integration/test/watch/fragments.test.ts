@@ -44,23 +44,26 @@ describeEachEtcd("large answers to a watch", (etcd) => {
   });
 
   // watch_fragment_test.go:TestWatchFragmentEnableWithGRPCLimit
-  it("fit into the limit where they come in parts", async () => {
-    await using connection = shared.connect({ maxReceiveBytes: 2.5 * mebibyte });
-    await using watcher = createWatcher(connection);
-    const kv = createKv(connection);
-    const prefix = uniqueKey();
-    const { header } = await kv.put(`${prefix}0`, "x".repeat(mebibyte));
-    for (let i = 1; i < 10; i++) await kv.put(`${prefix}${i}`, "x".repeat(mebibyte));
-    const observer = new Observer(watcher.watch({ prefix }, { startRevision: header.revision }));
-    await observer.count(10);
-  });
+  it.each([true, undefined])(
+    "fit into the limit where they come in parts (asked for: %s)",
+    async (fragment) => {
+      await using connection = shared.connect({ maxReceiveBytes: 2.5 * mebibyte });
+      await using watcher = createWatcher(connection);
+      const kv = createKv(connection);
+      const prefix = uniqueKey();
+      const { header } = await kv.put(`${prefix}0`, "x".repeat(mebibyte));
+      for (let i = 1; i < 10; i++) await kv.put(`${prefix}${i}`, "x".repeat(mebibyte));
+      const observer = new Observer(watcher.watch({ prefix }, { startRevision: header.revision, fragment }));
+      await observer.count(10);
+    },
+  );
 
   it("of one revision are one batch, though they come in parts, with what was before", async () => {
     await using connection = shared.connect();
     await using watcher = createWatcher(connection);
     const kv = createKv(connection);
     const prefix = uniqueKey();
-    const watch = watcher.watch({ prefix }, { prevKv: true });
+    const watch = watcher.watch({ prefix }, { prevKv: true, fragment: true });
     await watch.created;
     const observer = new Observer(watch);
     // Twice what is written in one go is more than the server sends in one: 2 MiB.
