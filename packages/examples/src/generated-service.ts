@@ -1,25 +1,22 @@
 // Calling what has no package of its own yet: every service of etcd is generated and ready for Connect's createClient.
 import { createClient } from "@connectrpc/connect";
-import { Cluster, Maintenance } from "@etcdkit/core/protocol";
-import { createEtcd } from "etcdkit";
+import { lock } from "@etcdkit/core/protocol";
+import { createEtcd, openLease, utf8 } from "etcdkit";
 import { endpoints } from "./endpoints.js";
 
 await using etcd = createEtcd({ endpoints });
 
 // #region service
 // The connection's transport balances, logs in, keeps deadlines and repeats reads, as for calls of a Kv.
-const cluster = createClient(Cluster, etcd.connection.transport);
-const { members } = await cluster.memberList({ linearizable: true });
-console.log(members.every((member) => member.ID !== 0n));
+const locks = createClient(lock.Lock, etcd.connection.transport);
 
-// What a member says about itself has to be asked of that member.
-for (const endpoint of etcd.connection.endpoints()) {
-  const maintenance = createClient(Maintenance, etcd.connection.endpoint(endpoint));
-  const { version, leader } = await maintenance.status({});
-  console.log(/^3\.\d+\.\d+/.test(version), leader !== 0n);
-}
+// etcd's own lock lives as long as the lease that it is bound to.
+await using lease = await openLease(etcd.leases, { ttlSeconds: 10 });
+const name = new TextEncoder().encode("examples/generated-service");
+const { key } = await locks.lock({ name, lease: lease.id }, { timeoutMs: 5_000 });
+console.log(utf8(key).startsWith("examples/generated-service/"));
+await locks.unlock({ key });
 // #endregion
 
 // Output:
 // true
-// true true
