@@ -19,6 +19,7 @@ const steps = {
   generated: { title: "Generated code is fresh", run: () => script("check-generated.mjs") },
   types: { title: "Types", run: checkTypes },
   lint: { title: "Lint and format", run: () => tool("@biomejs/biome", "biome", "ci", "--colors=off") },
+  reference: { title: "Everything exported is documented", run: () => script("reference.mjs", "--check") },
   snippets: { title: "Programs in the READMEs are fresh", run: () => script("snippets.mjs", "--check") },
   unit: { title: "Unit tests", run: (temporary) => tests("unit", temporary) },
   integration: { title: "Integration tests", run: (temporary) => tests("integration", temporary) },

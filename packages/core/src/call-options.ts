@@ -1,6 +1,6 @@
 /** What every call takes besides its own arguments. */
 export interface CallOptions {
-  /** Ends the call; it rejects with `signal.reason`. {@link outcomeOf} tells what is known of a write. */
+  /** Ends the call; it rejects with `signal.reason`. `outcomeOf` tells what is known of a write. */
   readonly signal?: AbortSignal | undefined;
   /**
    * The longest that the call may take, in milliseconds, waiting for a connection, log-in and retries included.

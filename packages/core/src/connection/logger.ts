@@ -1,8 +1,12 @@
 /** Takes what the connection has to tell. `console` is one. Never receives a password, token, key or value. */
 export interface Logger {
+  /** What a developer of this package would want to know: each attempt that failed. */
   debug(message: string, details?: Readonly<Record<string, unknown>>): void;
+  /** What is normal: links that come and go. */
   info(message: string, details?: Readonly<Record<string, unknown>>): void;
+  /** What works and should not be so. */
   warn(message: string, details?: Readonly<Record<string, unknown>>): void;
+  /** What keeps the client from working. */
   error(message: string, details?: Readonly<Record<string, unknown>>): void;
 }
 

@@ -168,6 +168,7 @@ export const op: {
   range(keys: KeyOrRange, options?: RangeOpOptions): RangeOp;
   /** Writes a key; with `ignoreValue` only its lease. */
   put(key: BytesLike, value: BytesLike, options?: PutOpOptions): PutOp;
+  /** Writes the lease of a key and keeps its value. */
   put(key: BytesLike, value: undefined, options: KeepValueOptions): PutOp;
   /** Deletes a key or a range. To delete every key, say `{ from: "\0" }`: an empty prefix is refused. */
   delete(keys: KeyOrRange, options?: DeleteOpOptions): DeleteOp;

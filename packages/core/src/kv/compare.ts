@@ -24,7 +24,9 @@ export type Compare = WireRange & { readonly relation: CompareRelation } & (
 
 /** Completes a compare: the attribute of the key has to be … the operand. */
 export interface Comparison<Operand> {
+  /** The key has this. One that does not exist has 0 for every number, and a value that equals none. */
   readonly equals: (operand: Operand) => Compare;
+  /** The key has something else. For a value, it must exist. */
   readonly notEquals: (operand: Operand) => Compare;
   /** Values are compared as bytes, in the order of keys. */
   readonly greaterThan: (operand: Operand) => Compare;
