@@ -412,6 +412,21 @@ function testLink(make: MakeTransport): void {
       expect(late.destroyed).toBe(true);
     });
 
+    it("is not asked any more when the dial is aborted just before", async () => {
+      for (let microtasks = 0; microtasks < 20; microtasks++) {
+        const dial: TransportOptions["dial"] = (_, signal) => {
+          expect(signal.aborted).toBe(false);
+          return never();
+        };
+        const transport = transportTo("https://etcd.example:2379", { ...settings({}), dial });
+        const abort = new AbortController();
+        const failed = caught(transport.connect(abort.signal));
+        for (let passed = 0; passed < microtasks; passed++) await Promise.resolve();
+        abort.abort(new Error(`enough after ${microtasks}`));
+        expect(await failed).toBe(abort.signal.reason);
+      }
+    });
+
     it("gets a signal that aborts with the dial", async () => {
       const signals: AbortSignal[] = [];
       const transport = transportTo("http://etcd.example:2379", {

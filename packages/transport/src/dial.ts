@@ -45,6 +45,7 @@ export async function dial(address: Address, options: DialOptions, signal: Abort
   signal.throwIfAborted();
   // Before there is a socket: while it waited for files, nobody would hear its errors.
   const tls = address.tls ? await untilAbort(settingsFrom(options.tls), signal) : undefined;
+  signal.throwIfAborted(); // it may have aborted once the settings were there, before they got here
   const raw = await untilAbort((options.dial ?? openSocket)(address, signal), signal, discard);
   // Only a function of the caller's gives anything else.
   if (!isSocket(raw)) throw new TypeError("dial: expected a function that resolves to a socket");
@@ -155,3 +156,4 @@ function untilEvent<S extends Socket>(
     signal.addEventListener("abort", onAbort, { once: true });
   });
 }
+  signal.throwIfAborted(); // it may have aborted once the settings were there, before they got here
