@@ -114,6 +114,19 @@ describe("connecting to a host", () => {
     expect(attempts.get("10.0.0.1")?.destroyed).toBe(true);
   });
 
+  it("begins no attempt once another has won, though one that lost fails only then", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const { attempts, order } = scripted();
+    name("10.0.0.1", "10.0.0.2", "10.0.0.3");
+    const connected = connectToHost("late.test", 2379, never);
+    await turn();
+    vi.advanceTimersByTime(250);
+    attempts.get("10.0.0.1")?.emit("connect");
+    attempts.get("10.0.0.2")?.emit("error", new Error("refused"));
+    await connected;
+    expect(order).toEqual(["10.0.0.1", "10.0.0.2"]);
+  });
+
   it("fails with what each address said, by the code of the first", async () => {
     const server = await listening("127.0.0.1");
     const port = portOf(server);

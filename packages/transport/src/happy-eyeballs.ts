@@ -48,6 +48,7 @@ function race(addresses: readonly string[], port: number, signal: AbortSignal): 
       clearTimeout(timer);
       signal.removeEventListener("abort", onAbort);
       for (const socket of attempts) socket.destroy();
+      attempts.clear(); // an error that is on its way already begins no other attempt
       finish();
     };
     const onAbort = (): void => settle(() => reject(signal.reason));
