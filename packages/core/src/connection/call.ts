@@ -148,10 +148,16 @@ export class Call implements Wait {
 
   /** Throws when the call must not go on: aborted, connection closed, out of time. */
   throwIfOver(): void {
-    if (this.signal?.aborted) throw this.#aborted();
+    const over = this.#over;
+    if (over !== undefined) throw over;
+  }
+
+  /** What the call rejects with since it must not go on; `undefined` while it may. */
+  get #over(): unknown {
+    if (this.signal?.aborted) return this.#aborted();
     const closed = this.#closed();
-    if (closed !== undefined) throw this.rejection(closed);
-    if (this.#clock.now() >= this.deadline) throw this.#timeUp();
+    if (closed !== undefined) return this.rejection(closed);
+    return this.#clock.now() >= this.deadline ? this.#timeUp() : undefined;
   }
 
   /** Pauses, no longer than the call may take. */
@@ -164,19 +170,20 @@ export class Call implements Wait {
     this.throwIfOver();
   }
 
-  /** Waits for something that calls share, no longer than this call may take. */
+  /** Waits for something that calls share, no longer than this call may take or the connection is open. */
   until(shared: Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = (finish: () => void): void => {
         cancelTimer();
-        this.signal?.removeEventListener("abort", onAbort);
+        for (const signal of ends) signal.removeEventListener("abort", onEnd);
         finish();
       };
-      const onAbort = (): void => settle(() => reject(this.#aborted()));
+      const ends = [this.#closing, ...(this.signal === undefined ? [] : [this.signal])];
+      const onEnd = (): void => settle(() => reject(this.#over));
       const onTime = (): void => settle(() => reject(this.#timeUp()));
       const cancelTimer = this.#clock.setTimer(this.deadline - this.#clock.now(), onTime, true);
-      this.signal?.addEventListener("abort", onAbort, { once: true });
-      if (this.signal?.aborted) onAbort();
+      for (const signal of ends) signal.addEventListener("abort", onEnd, { once: true });
+      if (ends.some((signal) => signal.aborted)) onEnd();
       shared.then(
         () => settle(resolve),
         (error: unknown) => settle(() => reject(this.rejection(error))),

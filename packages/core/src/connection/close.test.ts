@@ -37,6 +37,18 @@ describe("close", () => {
     expect(cluster.clock.timers).toEqual([]);
   });
 
+  it("ends calls that wait for a token, though the function that is to give it never does", async () => {
+    const cluster = new FakeCluster();
+    const connection = cluster.connect("http://localhost:1", { credentials: { token: never } });
+    const writing = caught(put(connection));
+    const reading = caught(range(connection));
+    await cluster.clock.settle();
+    await connection.close();
+    expect(await writing).toMatchObject({ code: "CLOSED", outcome: "not-applied" });
+    expect(await reading).toMatchObject({ code: "CLOSED" });
+    expect(cluster.clock.timers).toEqual([]);
+  });
+
   it("ends calls under way; a write that was sent is unknown", async () => {
     const cluster = new FakeCluster();
     const connection = cluster.connect(a);
