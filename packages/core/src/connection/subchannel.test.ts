@@ -134,6 +134,20 @@ describe("a subchannel", () => {
     expect(subchannel.usable).toBe(true);
   });
 
+  it("dials again when a link has broken before its dial was known to have succeeded", async () => {
+    const { clock, link, subchannel } = make();
+    link.subscribe(({ state }) => {
+      if (state === "ready" && link.dials === 1) link.drop();
+    });
+    subchannel.want();
+    await clock.settle();
+    expect(subchannel.state).toBe("failed");
+    expect(subchannel.lastError).toMatchObject({ code: "UNAVAILABLE", endpoint: url });
+    await clock.advance(25);
+    expect(link.dials).toBe(2);
+    expect(subchannel.usable).toBe(true);
+  });
+
   it("tells a failure for good from one that may pass, also while it dials again", async () => {
     const { clock, link, subchannel } = make();
     link.onDial = () => Promise.reject(errno("CERT_HAS_EXPIRED", "certificate has expired"));

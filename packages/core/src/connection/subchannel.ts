@@ -159,7 +159,9 @@ export class Subchannel {
         cancelTimeout();
         if (this.#dialling !== attempt) return;
         this.#dialling = undefined;
-        this.#up();
+        // What it told of its end while it was being dialled went unheard; calls that wait would wait for ever.
+        if (this.#linked) this.#up();
+        else this.#failed(this.#describe(new Error("the connection ended as soon as it was there")));
       },
       (reason: unknown) => {
         cancelTimeout();
