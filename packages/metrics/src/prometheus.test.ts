@@ -1,7 +1,7 @@
 import { createClient } from "@connectrpc/connect";
 import { connect, diagnostics } from "@etcdkit/core";
 import { KV, Watch } from "@etcdkit/core/protocol";
-import { register as globalRegistry, Registry } from "prom-client";
+import { Counter, register as globalRegistry, Registry } from "prom-client";
 import { afterEach, describe, expect, it } from "vitest";
 import { cluster } from "../test/cluster.js";
 import { createPrometheusMetrics, type PrometheusMetrics } from "./prometheus.js";
@@ -139,10 +139,18 @@ describe("createPrometheusMetrics", () => {
   it("uses the registry of prom-client unless it is given another, and each only once", async () => {
     metrics = createPrometheusMetrics();
     expect(await globalRegistry.metrics()).toContain("grpc_client_started_total");
-    expect(() => createPrometheusMetrics()).toThrow("already been registered");
+    expect(() => createPrometheusMetrics()).toThrow("grpc_client_started_total already");
     // What failed listens to nothing.
     metrics.close();
     for (const channel of Object.values(diagnostics)) expect(channel.hasSubscribers).toBe(false);
+  });
+
+  it("adds nothing to a registry in which one of the names is taken", async () => {
+    metrics = createPrometheusMetrics({ register: new Registry() });
+    const other = new Registry();
+    new Counter({ name: "etcdkit_retries_total", help: "another", registers: [other] });
+    expect(() => createPrometheusMetrics({ register: other })).toThrow("etcdkit_retries_total already");
+    expect(other.getMetricsAsArray().map(({ name }) => name)).toEqual(["etcdkit_retries_total"]);
   });
 
   it.each([

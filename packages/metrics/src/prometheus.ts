@@ -11,14 +11,7 @@ import {
   type GrpcStatus,
   optionTable,
 } from "@etcdkit/core";
-import {
-  Counter,
-  Gauge,
-  register as globalRegistry,
-  Histogram,
-  type Metric,
-  type Registry,
-} from "prom-client";
+import { Counter, Gauge, register as globalRegistry, Histogram, Registry } from "prom-client";
 import { ClientState } from "./client-state.js";
 import { grpcStatusOf } from "./grpc-status-of.js";
 import { type CallInterceptor, observeCalls } from "./observe-calls.js";
@@ -69,17 +62,29 @@ const table = optionTable("createPrometheusMetrics", {
  * `etcdkit_connections`, `etcdkit_attempts_total`, `etcdkit_retries_total`, `etcdkit_watches`, `etcdkit_watches_parked`,
  * `etcdkit_watch_streams`, `etcdkit_leases_kept_alive`, `etcdkit_lease_streams`.
  *
- * @throws `TypeError` or `RangeError` that names the option; an `Error` of `prom-client` when the registry has metrics of
- *   these names already.
+ * @throws `TypeError` or `RangeError` that names the option; `Error` when the registry has a metric of one of these names
+ *   already.
  */
 export function createPrometheusMetrics(options: PrometheusOptions = {}): PrometheusMetrics {
   checkOptions(table, options);
   const { register = globalRegistry, handlingSeconds = false } = options;
-  const calls = callMetrics(register, handlingSeconds);
+  // Made apart and added together, so that a name that is taken leaves no half of them behind.
+  const own = new Registry();
+  const calls = callMetrics(own, handlingSeconds);
+  const attempts = attemptCounters(own);
   const state = new ClientState();
-  const metrics = [...Object.values(calls), ...stateGauges(register, state)];
-  const attempts = attemptCounters(register);
-  const unsubscribe = diagnostics.attempts.subscribe(attempts.count);
+  addStateGauges(own, state);
+  const names = own.getMetricsAsArray().map(({ name }) => name);
+  const taken = names.find((name) => register.getSingleMetric(name) !== undefined);
+  if (taken !== undefined) {
+    state[Symbol.dispose]();
+    throw new Error(`the registry has a metric of the name ${taken} already`);
+  }
+  for (const name of names) {
+    const metric = own.getSingleMetric(name);
+    if (metric !== undefined) register.registerMetric(metric);
+  }
+  const unsubscribe = diagnostics.attempts.subscribe(attempts);
   let closed = false;
   const close = (): void => {
     // Another may have taken the names since a first `close`.
@@ -87,7 +92,7 @@ export function createPrometheusMetrics(options: PrometheusOptions = {}): Promet
     closed = true;
     unsubscribe();
     state[Symbol.dispose]();
-    for (const metric of [...metrics, ...attempts.metrics]) removeFrom(register, metric);
+    for (const name of names) register.removeSingleMetric(name);
   };
   return { interceptor: interceptorOver(calls), close, [Symbol.dispose]: close };
 }
@@ -154,7 +159,8 @@ function goName(status: GrpcStatus): string {
   return status.toLowerCase().replaceAll(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-function attemptCounters(register: Registry) {
+/** Counts attempts. */
+function attemptCounters(register: Registry): (attempt: CallAttempt) => void {
   const registers = [register];
   const attempts = new Counter({
     name: "etcdkit_attempts_total",
@@ -168,19 +174,16 @@ function attemptCounters(register: Registry) {
     labelNames: ["grpc_method", "grpc_service"] as const,
     registers,
   });
-  return {
-    metrics: [attempts, retries] as const,
-    count: ({ service, method, endpoint, attempt, error }: CallAttempt): void => {
-      const labels = { grpc_method: method, grpc_service: service };
-      const status = error === undefined ? "OK" : grpcStatusOf(error);
-      attempts.inc({ endpoint, grpc_code: goName(status), ...labels });
-      if (attempt > 1) retries.inc(labels);
-    },
+  return ({ service, method, endpoint, attempt, error }) => {
+    const labels = { grpc_method: method, grpc_service: service };
+    const status = error === undefined ? "OK" : grpcStatusOf(error);
+    attempts.inc({ endpoint, grpc_code: goName(status), ...labels });
+    if (attempt > 1) retries.inc(labels);
   };
 }
 
 /** Gauges that look at the state when they are read. */
-function stateGauges(register: Registry, state: ClientState): readonly Metric[] {
+function addStateGauges(register: Registry, state: ClientState): void {
   const registers = [register];
   const gauge = (name: string, help: string, read: () => number): Gauge =>
     new Gauge({
@@ -191,26 +194,19 @@ function stateGauges(register: Registry, state: ClientState): readonly Metric[] 
         this.set(read());
       },
     });
-  return [
-    new Gauge({
-      name: "etcdkit_connections",
-      help: "Links to endpoints, by what they do.",
-      labelNames: ["endpoint", "state"] as const,
-      registers,
-      collect() {
-        this.reset();
-        for (const { count, ...labels } of state.links) this.set(labels, count);
-      },
-    }),
-    gauge("watches", "Watches that are open.", () => state.watches.watches),
-    gauge("watches_parked", "Watches that wait for their slow reader.", () => state.watches.parked),
-    gauge("watch_streams", "Streams that carry watches.", () => state.watches.streams),
-    gauge("leases_kept_alive", "Leases that are kept alive.", () => state.leases.keptAlive),
-    gauge("lease_streams", "Streams that carry renewals of leases.", () => state.leases.streams),
-  ];
-}
-
-// Every metric has a name, which the types of prom-client do not tell.
-function removeFrom(register: Registry, metric: object): void {
-  if ("name" in metric && typeof metric.name === "string") register.removeSingleMetric(metric.name);
+  new Gauge({
+    name: "etcdkit_connections",
+    help: "Links to endpoints, by what they do.",
+    labelNames: ["endpoint", "state"] as const,
+    registers,
+    collect() {
+      this.reset();
+      for (const { count, ...labels } of state.links) this.set(labels, count);
+    },
+  });
+  gauge("watches", "Watches that are open.", () => state.watches.watches);
+  gauge("watches_parked", "Watches that wait for their slow reader.", () => state.watches.parked);
+  gauge("watch_streams", "Streams that carry watches.", () => state.watches.streams);
+  gauge("leases_kept_alive", "Leases that are kept alive.", () => state.leases.keptAlive);
+  gauge("lease_streams", "Streams that carry renewals of leases.", () => state.leases.streams);
 }
