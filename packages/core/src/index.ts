@@ -153,6 +153,7 @@ export { watcherFrom } from "./watch/watcher-from.js";
 // For packages of the family and for decorators: how arguments are checked and put into wire form
 
 export { isBytes, isBytesLike, toBytes } from "./bytes.js";
+export { checkCallerHeaders } from "./connection/call-headers.js";
 export { checkId, checkInt64, checkMemberId, checkPositiveInteger, checkRevision } from "./integers.js";
 export { toWireRange, type WireRange } from "./key-range.js";
 export {

@@ -228,8 +228,9 @@ describe("arguments", () => {
     ["no room", () => createWatcher(new FakeEtcd()).watch("a", { maxBufferBytes: 0 })],
     ["a misspelt option", () => createWatcher(new FakeEtcd()).watch("a", { prevKV: true } as never)],
     ["an empty range", () => createWatcher(new FakeEtcd()).watch({ from: "b", to: "a" })],
+    ["who is asking", () => createWatcher(new FakeEtcd()).watch("a", { headers: { token: "t" } })],
     ["a time limit", () => createWatcher(new FakeEtcd()).watch("a", { timeoutMs: 1 } as never)],
   ])("that say %s are refused at once", (_, watch) => {
-    expect(watch).toThrow(/^(key|startRevision|events|maxBufferBytes|unknown option)/);
+    expect(watch).toThrow(/^(key|startRevision|events|maxBufferBytes|headers|unknown option)/);
   });
 });

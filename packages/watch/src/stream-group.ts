@@ -1,6 +1,7 @@
 import {
   type Clock,
   type Connection,
+  checkCallerHeaders,
   diagnostics,
   EtcdError,
   type Watch,
@@ -36,7 +37,9 @@ export class StreamGroup implements WatchOpener {
   open(request: WatchRequest, call: WatchCall = {}): Watch {
     if (this.#closedWith !== undefined) return this.#ended(request, this.#closedWith);
     const { requireLeader = true, headers, signal } = call;
-    return this.#stream({ requireLeader, headers }).open(request, signal);
+    if (headers !== undefined) checkCallerHeaders(headers);
+    // Copied, since the stream is opened with them again and again.
+    return this.#stream({ requireLeader, headers: headers && new Headers(headers) }).open(request, signal);
   }
 
   /** The connection is closed. */

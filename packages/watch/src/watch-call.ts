@@ -8,13 +8,21 @@ export class WatchStreamCall {
   readonly openedAt: number;
   readonly #transport: Connection["transport"];
   readonly #call: WatchCall;
+  readonly #avoid: string | undefined;
   readonly #requests = new RequestQueue<WatchRequest>();
   readonly #controller = new AbortController();
 
-  constructor(transport: Connection["transport"], call: WatchCall, openedAt: number) {
+  /** @param avoid - The endpoint where the call before failed. */
+  constructor(
+    transport: Connection["transport"],
+    call: WatchCall,
+    openedAt: number,
+    avoid: string | undefined,
+  ) {
     this.#transport = transport;
     this.#call = call;
     this.openedAt = openedAt;
+    this.#avoid = avoid;
   }
 
   send(request: WatchRequest): void {
@@ -29,7 +37,7 @@ export class WatchStreamCall {
       undefined,
       this.#call.headers,
       this.#requests,
-      callContext(this.#call),
+      callContext(this.#call, this.#avoid),
     );
     yield* message;
   }

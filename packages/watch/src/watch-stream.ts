@@ -139,8 +139,9 @@ export class WatchStream implements SubscriptionHome {
   async #run(): Promise<void> {
     const { clock, call, transport, endpoints } = this.#setup;
     let failures = 0;
+    let failedAt: string | undefined;
     while (!this.#over) {
-      const current = new WatchStreamCall(transport, call, clock.now());
+      const current = new WatchStreamCall(transport, call, clock.now(), failedAt);
       this.#call = current;
       this.#createNext();
       // The end of the answers without an error is a broken stream like any other.
@@ -153,6 +154,7 @@ export class WatchStream implements SubscriptionHome {
       const wasLeft = this.#call !== current;
       this.#interrupt(current);
       if (this.#over) return;
+      failedAt = isEtcdError(failure) ? failure.endpoint : undefined;
       if (isEtcdError(failure, "MESSAGE_TOO_LARGE") && !this.#inParts) {
         this.#inParts = true;
       } else if (failure !== undefined && !wasLeft) {

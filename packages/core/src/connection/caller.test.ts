@@ -6,7 +6,7 @@ import { reset, status, unprocessed } from "../../test/failures.js";
 import { FakeCluster } from "../../test/fake-cluster.js";
 import { never } from "../../test/fake-member.js";
 import { outcomeOf } from "../errors/etcd-error.js";
-import { KV, Maintenance } from "../gen/etcdserverpb/rpc_pb.js";
+import { KV, Maintenance, Watch } from "../gen/etcdserverpb/rpc_pb.js";
 import { callContext } from "./context.js";
 import type { Logger } from "./logger.js";
 
@@ -336,4 +336,37 @@ describe("failed attempts", () => {
     });
     await createClient(KV, connection.transport).range({});
   });
+});
+
+describe("a stream that is to avoid an endpoint", () => {
+  it.each(["round-robin", "pick-first"] as const)(
+    "goes to another one where there is a choice: %s",
+    async (balancing) => {
+      const cluster = new FakeCluster();
+      cluster.answer = () => [{}];
+      await using connection = cluster.connect([a, b], { balancing });
+      await connection.ready();
+      await cluster.clock.settle();
+      const { transport } = connection;
+      const { watch } = Watch.method;
+      async function* noRequests(): AsyncGenerator<object, void, undefined> {}
+      for (const avoid of [a, a, b, b, a]) {
+        const context = callContext(undefined, avoid);
+        const { message } = await transport.stream(
+          watch,
+          undefined,
+          undefined,
+          undefined,
+          noRequests(),
+          context,
+        );
+        for await (const _ of message) break;
+      }
+      expect(cluster.route).toEqual([b, b, a, a, b]);
+      connection.setEndpoints(a);
+      const context = callContext(undefined, a);
+      await transport.stream(watch, undefined, undefined, undefined, noRequests(), context);
+      expect(cluster.route.at(-1)).toBe(a);
+    },
+  );
 });

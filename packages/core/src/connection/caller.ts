@@ -10,6 +10,7 @@ import type { Balancer } from "./balancer.js";
 import { Call } from "./call.js";
 import type { CallHeaders, HeaderInput } from "./call-headers.js";
 import type { ResolvedOptions } from "./connect-options.js";
+import { avoidEndpointKey } from "./context.js";
 import { Lifetime } from "./lifetime.js";
 import type { Prerequisite } from "./prerequisite.js";
 import { RepeatableStream } from "./repeatable-stream.js";
@@ -143,7 +144,8 @@ export class Caller implements Transport {
     input: AsyncIterable<MessageInitShape<I>>,
     context?: ContextValues,
   ): Promise<StreamResponse<I, O>> {
-    const { headers, tokens } = this.#setup;
+    const { balancer, headers, tokens } = this.#setup;
+    const avoid = context?.get(avoidEndpointKey);
     const life = new Lifetime(signal);
     const call = this.#call(method, {
       signal: life.signal,
@@ -151,7 +153,8 @@ export class Caller implements Transport {
       context,
     });
     const stream = new RepeatableStream(method, call, life, input, {
-      acquire: async (previous) => {
+      acquire: async (failed) => {
+        const previous = failed ?? balancer.subchannels.find(({ endpoint }) => endpoint.url === avoid);
         const target = this.#pick(call, previous) ?? (await this.#waitToSend(call, previous));
         call.at = target.endpoint.url;
         const token = tokens?.current;

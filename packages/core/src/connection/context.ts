@@ -16,14 +16,25 @@ export const idempotentKey: ContextKey<boolean> = createContextKey(false, {
   description: "etcdkit: idempotent",
 });
 
+/** Travels with a stream that is opened again: the endpoint where it failed, which others come before. */
+export const avoidEndpointKey: ContextKey<string | undefined> = createContextKey<string | undefined>(
+  undefined,
+  {
+    description: "etcdkit: avoid endpoint",
+  },
+);
+
 /**
  * Turns call options into what a Connect transport hands on. `undefined` when there is nothing to say, which is the
  * common case and costs nothing.
+ *
+ * @param avoid - The endpoint, as an `EtcdError` names it, that a stream goes to only where there is no other.
  */
-export function callContext(call: CallOptions | undefined): ContextValues | undefined {
-  if (call === undefined || (call.requireLeader !== true && call.idempotent !== true)) return undefined;
+export function callContext(call: CallOptions | undefined, avoid?: string): ContextValues | undefined {
+  if (call?.requireLeader !== true && call?.idempotent !== true && avoid === undefined) return undefined;
   const values = createContextValues();
-  if (call.requireLeader === true) values.set(requireLeaderKey, true);
-  if (call.idempotent === true) values.set(idempotentKey, true);
+  if (call?.requireLeader === true) values.set(requireLeaderKey, true);
+  if (call?.idempotent === true) values.set(idempotentKey, true);
+  if (avoid !== undefined) values.set(avoidEndpointKey, avoid);
   return values;
 }

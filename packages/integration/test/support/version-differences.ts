@@ -92,7 +92,7 @@ export const versionDifferences: Readonly<Record<VersionDifference, VersionRange
   },
   "sound-range-permission": {
     since: "3.5.33",
-    reason: "Older members let whoever may read one key watch every key from there on.",
+    reason: "Older members let whoever may read some keys watch every key from one of them on.",
   },
   "sound-reads": {
     since: "3.5.28",
