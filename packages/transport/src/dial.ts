@@ -155,5 +155,3 @@ function untilEvent<S extends Socket>(
     socket.on("close", onClose);
     signal.addEventListener("abort", onAbort, { once: true });
   });
-}
-  signal.throwIfAborted(); // it may have aborted once the settings were there, before they got here
