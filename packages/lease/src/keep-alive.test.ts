@@ -320,6 +320,28 @@ describe("a renewal without an answer", () => {
     expect(members.stream(0).left).toBe(true);
   });
 
+  // e2e/v3_lease_no_proxy_test.go:TestLeaseRevoke_IgnoreOldLeader
+  it("is not lost for what a member says late that was turned away from: the other one is asked again", async () => {
+    const members = new FakeMembers(a, b);
+    const { clock } = members;
+    await using leases = leasesOn(members);
+    const [alive, gone] = [leases.keepAlive(1n), leases.keepAlive(2n)];
+    await clock.settle();
+    members.onAsked = mute;
+    const first = members.stream(0);
+    while (first.asked.length < 4) await clock.advance(50);
+    members.onAsked = (stream, id) => (stream === first ? undefined : stream.answer(id, 60));
+    await clock.advance(15_000);
+    expect([members.streams.length, first.left]).toEqual([2, false]);
+    members.onAsked = (stream, id) => stream.answer(id, id === 1n ? 60 : 0);
+    first.answer(1n, 0);
+    first.answer(2n, 0);
+    await clock.settle();
+    expect([alive, gone].map(reasonOf)).toEqual([undefined, "expired"]);
+    expect(alive.remainingMs()).toBe(57_000);
+    expect(first.left).toBe(true);
+  });
+
   it("is left to a member that answers others, but not for ever", async () => {
     const members = new FakeMembers(a, b);
     const { clock } = members;

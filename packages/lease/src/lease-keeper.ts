@@ -114,7 +114,13 @@ export class LeaseKeeper implements Keeper, StreamOwner {
   answered(stream: RenewalStream, answer: LeaseKeepAliveResponse, sentAt: number): void {
     this.#failures = 0;
     const lease = this.#leases.get(answer.ID);
-    if (lease !== undefined) this.#renewed(lease, renewalOf(answer), sentAt);
+    if (lease !== undefined) {
+      const renewal = renewalOf(answer);
+      // A leader that was frozen and replaced knows only that nobody renewed the lease with it. Another member has to say so.
+      const doubtful = renewal.ttlSeconds <= 0 && stream === this.#previous;
+      if (doubtful) this.#ask(lease, this.now(), stream.url);
+      else this.#renewed(lease, renewal, sentAt);
+    }
     if (stream === this.#previous && stream.idle) this.#closePrevious();
   }
 

@@ -149,6 +149,16 @@ describeNewestEtcd("a process that holds a lease", (etcd) => {
     expect(JSON.parse(end.output)).toEqual({ held: true, remainingMs: expect.any(Number), aborted: false });
   });
 
+  it("runs for as long as it keeps the lease alive, and ends by itself when it does so no longer", async () => {
+    const end = await runProgram(new URL("./programs/holding.mjs", import.meta.url), [
+      shared.endpoints.join(),
+    ]);
+    expect(end.errors).toBe("");
+    expect(end.output).toBe("held\nstill held: true\n");
+    expect(end.exitCode).toBe(0);
+    expect(end.lingeredMs).toBeLessThan(1_000);
+  });
+
   // F64
   it("knows at the first instruction after it was stopped that it is lost, and hears it within one turn", async () => {
     await using direct = shared.connect();
