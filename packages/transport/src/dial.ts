@@ -155,3 +155,4 @@ function untilEvent<S extends Socket>(
     socket.on("close", onClose);
     signal.addEventListener("abort", onAbort, { once: true });
   });
+}
