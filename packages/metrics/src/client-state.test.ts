@@ -1,12 +1,12 @@
 import { diagnostics } from "@etcdkit/core";
 import { describe, expect, it } from "vitest";
-import { ClientState } from "./client-state.js";
+import { openClientState } from "./client-state.js";
 
 const { links, watches, leases } = diagnostics;
 
-describe("ClientState", () => {
+describe("openClientState", () => {
   it("counts links by endpoint and state, until they are closed", () => {
-    using state = new ClientState();
+    using state = openClientState();
     const [one, two, three] = [{}, {}, {}];
     const tell = (link: object, endpoint: string, linkState: "idle" | "ready" | "failed" | "closed"): void =>
       links.publish({ link, endpoint, state: linkState, error: undefined });
@@ -23,7 +23,7 @@ describe("ClientState", () => {
   });
 
   it("adds up watchers and lease clients, the last word of each", () => {
-    using state = new ClientState();
+    using state = openClientState();
     const [ann, bob] = [{}, {}];
     expect(state.watches).toEqual({ watches: 0, streams: 0, parked: 0 });
     watches.publish({ watcher: ann, watches: 5, streams: 1, parked: 0 });
@@ -39,7 +39,7 @@ describe("ClientState", () => {
 
   it("listens no longer once it is disposed of", () => {
     const before = [links, watches, leases].map((channel) => channel.hasSubscribers);
-    const state = new ClientState();
+    const state = openClientState();
     expect([links, watches, leases].map((channel) => channel.hasSubscribers)).toEqual([true, true, true]);
     state[Symbol.dispose]();
     expect([links, watches, leases].map((channel) => channel.hasSubscribers)).toEqual(before);

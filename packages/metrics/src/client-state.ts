@@ -16,52 +16,60 @@ export interface LinkCount {
   readonly count: number;
 }
 
+/** What the connections, watchers and lease clients of this process have open. */
+export interface ClientState extends Disposable {
+  /** Links by endpoint and state; none that are closed. */
+  readonly links: readonly LinkCount[];
+  /** What all watchers together have open. */
+  readonly watches: Omit<WatchState, "watcher">;
+  /** What all lease clients together keep alive. */
+  readonly leases: Omit<LeaseState, "leases">;
+}
+
 /**
- * What the connections, watchers and lease clients of this process have open, kept up to date from the channels of
- * `diagnostics` in `@etcdkit/core`. Knows what has changed since it was made.
+ * Follows the channels of `diagnostics` in `@etcdkit/core` until it is disposed of. Knows what has changed since it was
+ * opened.
  */
-export class ClientState implements Disposable {
-  readonly #links = new Map<object, LinkState>();
-  readonly #watchers = new Map<object, WatchState>();
-  readonly #leases = new Map<object, LeaseState>();
-  readonly #unsubscribe: readonly (() => void)[] = [
-    diagnostics.links.subscribe((state) => keep(this.#links, state.link, state, state.state !== "closed")),
+export function openClientState(): ClientState {
+  const links = new Map<object, LinkState>();
+  const watchers = new Map<object, WatchState>();
+  const leaseClients = new Map<object, LeaseState>();
+  const ends = [
+    diagnostics.links.subscribe((state) => keep(links, state.link, state, state.state !== "closed")),
     diagnostics.watches.subscribe((state) =>
-      keep(this.#watchers, state.watcher, state, state.watches + state.streams + state.parked > 0),
+      keep(watchers, state.watcher, state, state.watches + state.streams + state.parked > 0),
     ),
     diagnostics.leases.subscribe((state) =>
-      keep(this.#leases, state.leases, state, state.keptAlive + state.streams > 0),
+      keep(leaseClients, state.leases, state, state.keptAlive + state.streams > 0),
     ),
   ];
+  return {
+    get links() {
+      return counted([...links.values()]);
+    },
+    get watches() {
+      const all = [...watchers.values()];
+      return { watches: sum(all, "watches"), streams: sum(all, "streams"), parked: sum(all, "parked") };
+    },
+    get leases() {
+      const all = [...leaseClients.values()];
+      return { keptAlive: sum(all, "keptAlive"), streams: sum(all, "streams") };
+    },
+    [Symbol.dispose]() {
+      for (const end of ends) end();
+    },
+  };
+}
 
-  /** Links by endpoint and state; none that are closed. */
-  get links(): readonly LinkCount[] {
-    const counts = new Map<string, { endpoint: string; state: ConnectionState; count: number }>();
-    for (const { endpoint, state } of this.#links.values()) {
-      const key = `${state} ${endpoint}`;
-      const entry = counts.get(key) ?? { endpoint, state, count: 0 };
-      entry.count++;
-      counts.set(key, entry);
-    }
-    return [...counts.values()];
+function counted(links: readonly LinkState[]): readonly LinkCount[] {
+  const counts = new Map<string, { endpoint: string; state: ConnectionState; count: number }>();
+  for (const { endpoint, state } of links) {
+    const key = `${state} ${endpoint}`;
+    const entry = counts.get(key) ?? { endpoint, state, count: 0 };
+    entry.count++;
+    counts.set(key, entry);
   }
-
-  /** What all watchers together have open. */
-  get watches(): Omit<WatchState, "watcher"> {
-    const all = [...this.#watchers.values()];
-    return { watches: sum(all, "watches"), streams: sum(all, "streams"), parked: sum(all, "parked") };
-  }
-
-  /** What all lease clients together keep alive. */
-  get leases(): Omit<LeaseState, "leases"> {
-    const all = [...this.#leases.values()];
-    return { keptAlive: sum(all, "keptAlive"), streams: sum(all, "streams") };
-  }
-
-  /** Follows the channels no longer. */
-  [Symbol.dispose](): void {
-    for (const unsubscribe of this.#unsubscribe) unsubscribe();
-  }
+  return [...counts.values()];
 }
 
 /** What has come to its end is forgotten, so that nothing of it is held. */

@@ -4,7 +4,7 @@
  *
  * @packageDocumentation
  */
-export { ClientState, type LinkCount } from "./client-state.js";
+export { type ClientState, type LinkCount, openClientState } from "./client-state.js";
 export { grpcStatusOf } from "./grpc-status-of.js";
 export {
   type CallContext,

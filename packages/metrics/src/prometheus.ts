@@ -12,7 +12,7 @@ import {
   optionTable,
 } from "@etcdkit/core";
 import { Counter, Gauge, register as globalRegistry, Histogram, Registry } from "prom-client";
-import { ClientState } from "./client-state.js";
+import { type ClientState, openClientState } from "./client-state.js";
 import { grpcStatusOf } from "./grpc-status-of.js";
 import { type CallInterceptor, observeCalls } from "./observe-calls.js";
 
@@ -72,7 +72,7 @@ export function createPrometheusMetrics(options: PrometheusOptions = {}): Promet
   const own = new Registry();
   const calls = callMetrics(own, handlingSeconds);
   const attempts = attemptCounters(own);
-  const state = new ClientState();
+  const state = openClientState();
   addStateGauges(own, state);
   const names = own.getMetricsAsArray().map(({ name }) => name);
   const taken = names.find((name) => register.getSingleMetric(name) !== undefined);

@@ -1,6 +1,6 @@
 import { checkFlag, checkOptions, diagnostics, optionTable } from "@etcdkit/core";
 import { type Meter, type MeterProvider, metrics, type TracerProvider, trace } from "@opentelemetry/api";
-import { ClientState } from "../client-state.js";
+import { openClientState } from "../client-state.js";
 import { grpcStatusOf } from "../grpc-status-of.js";
 import { type CallInterceptor, observeCalls } from "../observe-calls.js";
 import { methodAttributes, serverAttributes, statusAttributes } from "./attributes.js";
@@ -106,7 +106,7 @@ function followAttempts(meter: Meter): () => void {
 }
 
 function observeState(meter: Meter): () => void {
-  const state = new ClientState();
+  const state = openClientState();
   const gauge = (name: string, unit: string, description: string) =>
     meter.createObservableUpDownCounter(`etcdkit.${name}`, { unit, description });
   const connections = gauge("connections", "{connection}", "Links to endpoints, by what they do.");
