@@ -165,6 +165,7 @@ export class Http2Connection implements FrameSink, HeaderBlockSink {
   reset(stream: Stream, code: number): void {
     const isStuck = this.data.isStuck(stream);
     if (!this.#remove(stream)) return;
+    this.#flood.excuse();
     this.#output.frames.rstStream(stream.id, code);
     this.#output.schedule();
     // It still answers pings, and yet no request would ever get through.
@@ -378,7 +379,7 @@ export class Http2Connection implements FrameSink, HeaderBlockSink {
       if (streamId >= this.#nextId) {
         throw new ConnectionViolation(ErrorCode.protocolError, "HEADERS on a stream that was never opened");
       }
-      this.#flood.count("useless HEADERS");
+      this.#flood.countLate("useless HEADERS");
       return;
     }
     // An interim response (RFC 9113, 8.1) says nothing to a gRPC client.
@@ -404,7 +405,7 @@ export class Http2Connection implements FrameSink, HeaderBlockSink {
     }
     const stream = this.#streams.get(streamId);
     if (stream === undefined) {
-      this.#flood.count("RST_STREAM");
+      this.#flood.countLate("RST_STREAM");
       return;
     }
     const code = buffer.readUInt32BE(start);

@@ -23,6 +23,19 @@ describe("FloodGuard", () => {
     expect(thrown).toHaveProperty("message", "a flood of PING frames");
   });
 
+  it("lets three late frames pass for each stream that this side has reset, to a limit", () => {
+    const guard = new FloodGuard(createManualClock());
+    const late = (times: number): void => {
+      for (let time = 0; time < times; time++) guard.countLate("late");
+    };
+    count(guard, 10_000);
+    for (let streams = 0; streams < 10_000; streams++) guard.excuse();
+    late(30_000);
+    for (let streams = 0; streams < 1_000_000; streams++) guard.excuse();
+    late(300_000 + 9_999);
+    expect(() => late(1)).toThrow("a flood of late frames");
+  });
+
   it("lets any number pass that takes its time", () => {
     const clock = createManualClock();
     const guard = new FloodGuard(clock);
