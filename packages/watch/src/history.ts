@@ -1,4 +1,5 @@
-import { ClusterChangedError, HistoryReplacedError, type ResponseHeader } from "@etcdkit/core";
+import { ClusterChangedError, HistoryReplacedError, isEtcdError, type ResponseHeader } from "@etcdkit/core";
+import { kindOfFailure } from "./failure-judge.js";
 
 /**
  * What a stream has seen of the store, to notice after a reconnect that another one answers, or the same one restored to an
@@ -24,18 +25,28 @@ export class History {
     if (revision > this.#seen) this.#seen = revision;
   }
 
-  /** Whether the member that answers knows less than was seen: it lags behind, or the store went back. */
-  isAhead({ revision }: ResponseHeader): boolean {
-    return revision !== 0n && revision < this.#seen;
+  /**
+   * Makes sure, by the first answer of a call, that it speaks to the store that was watched. A member that knows less than
+   * was seen either lags behind or was restored to an earlier state: a linearizable read is never behind what was seen, so
+   * it tells which.
+   *
+   * @param read - Makes such a read. One that is refused to this user says nothing, and the watch will be refused as well.
+   * @throws `HistoryReplacedError`, `ClusterChangedError`; what else the read rejects with.
+   */
+  async verify(header: ResponseHeader, read: () => Promise<ResponseHeader>): Promise<void> {
+    if (!this.#isAheadOf(header)) return;
+    let now: ResponseHeader;
+    try {
+      now = await read();
+    } catch (error) {
+      if (isEtcdError(error) && kindOfFailure(error) === "token") return;
+      throw error;
+    }
+    this.note(now);
+    if (this.#isAheadOf(now)) throw new HistoryReplacedError(this.#seen, now.revision);
   }
 
-  /**
-   * Decides between the two by a linearizable answer, which is never behind what was seen.
-   *
-   * @throws `HistoryReplacedError`, `ClusterChangedError`
-   */
-  settle(header: ResponseHeader): void {
-    this.note(header);
-    if (this.isAhead(header)) throw new HistoryReplacedError(this.#seen, header.revision);
+  #isAheadOf({ revision }: ResponseHeader): boolean {
+    return revision !== 0n && revision < this.#seen;
   }
 }

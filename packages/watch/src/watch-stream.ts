@@ -2,7 +2,6 @@ import {
   type BackOff,
   type Clock,
   type Connection,
-  callUnary,
   type EtcdError,
   headerOf,
   isEtcdError,
@@ -12,12 +11,13 @@ import {
   type WatchCall,
   type WatchRequest,
 } from "@etcdkit/core";
-import { KV, type WatchResponse } from "@etcdkit/core/protocol";
+import type { WatchResponse } from "@etcdkit/core/protocol";
 import { FailureJudge, kindOfFailure } from "./failure-judge.js";
 import { History } from "./history.js";
 import { loadState } from "./load-state.js";
+import { probe } from "./probe.js";
 import { refusalOf, tokenRetries } from "./refusal.js";
-import { cancelMessage, createMessage, progressMessage, rangeMessage } from "./requests.js";
+import { cancelMessage, createMessage, progressMessage } from "./requests.js";
 import { Subscription, type SubscriptionHome } from "./subscription.js";
 import { WatchStreamCall } from "./watch-call.js";
 
@@ -234,6 +234,15 @@ export class WatchStream implements SubscriptionHome {
     else this.#onEvents(response, header);
   }
 
+  async #verify(header: ResponseHeader): Promise<void> {
+    await this.#history.verify(header, () => {
+      const [first] = this.#members;
+      // One key costs the least.
+      return probe(this.#setup, { key: first?.request.key ?? new Uint8Array() }, this.#life.signal);
+    });
+    this.#verified = true;
+  }
+
   #onCreated(response: WatchResponse, header: ResponseHeader): void {
     const subscription = this.#creating;
     this.#creating = undefined;
@@ -345,52 +354,16 @@ export class WatchStream implements SubscriptionHome {
   async #renewToken(subscription: Subscription): Promise<void> {
     const refusedBy = this.#call;
     const signal = subscription.beginWork();
-    const { key, rangeEnd } = subscription.request;
     try {
       const pauses = subscription.retries - 1;
       if (pauses > 0) await sleep(this.clock, pauseMs(backOff, pauses), signal);
-      await this.#read({ key, rangeEnd, limit: 1, keysOnly: true }, signal);
+      await probe(this.#setup, subscription.request, signal);
     } catch (error) {
       if (!(signal.aborted || mayPass(error))) subscription.fail(error);
     }
     if (signal.aborted) return;
     if (this.#call === refusedBy) this.#reopen();
     this.#enqueue(subscription);
-  }
-
-  /**
-   * Makes sure that the call speaks to the store that was watched. A member that knows less than was seen either lags behind
-   * or was restored to an earlier state.
-   */
-  async #verify(header: ResponseHeader): Promise<void> {
-    if (this.#history.isAhead(header)) {
-      const now = await this.#currentRevision();
-      if (now !== undefined) this.#history.settle(now);
-    }
-    this.#verified = true;
-  }
-
-  /** The header of a linearizable read; `undefined` when this user may not read. */
-  async #currentRevision(): Promise<ResponseHeader | undefined> {
-    const [subscription] = this.#members;
-    if (subscription === undefined) return undefined;
-    const { key } = subscription.request;
-    try {
-      // One key costs the least. The empty one, which may be watched, cannot be read.
-      const page = { key: key.length === 0 ? new Uint8Array(1) : key, limit: 1, keysOnly: true };
-      return headerOf(await this.#read(page, this.#life.signal));
-    } catch (error) {
-      if (isEtcdError(error) && kindOfFailure(error) === "token") return undefined;
-      throw error;
-    }
-  }
-
-  #read(
-    page: Parameters<typeof rangeMessage>[0],
-    signal: AbortSignal,
-  ): Promise<{ readonly header?: ResponseHeader | undefined }> {
-    const { transport, call } = this.#setup;
-    return callUnary(transport, KV.method.range, rangeMessage(page), { ...call, signal });
   }
 }
 

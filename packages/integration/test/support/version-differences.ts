@@ -28,6 +28,7 @@ export type VersionDifference =
   | "open-auth-status"
   | "progress-in-step"
   | "range-stream"
+  | "refused-negative-start"
   | "request-metric"
   | "root-permission"
   | "sound-range-permission"
@@ -103,6 +104,10 @@ export const versionDifferences: Readonly<Record<VersionDifference, VersionRange
     since: "3.5.14",
     reason:
       "Since then a member can be told to report NOT_SERVING to health checks while it defragments: by a flag in 3.5, by a feature gate from 3.6 on.",
+  },
+  "refused-negative-start": {
+    since: "3.5.24",
+    reason: "Older members take a watch from a revision below 0, and treat it as one from the future.",
   },
   "request-metric": {
     since: "3.5",

@@ -59,6 +59,16 @@ describeEachEtcd("a watch and compaction", (etcd) => {
       expect(observer.events).toEqual([`put ${prefix} 3`, `put ${prefix} 4`]);
     }));
 
+  // watch_test.go:TestWatch
+  it.runIf(etcd.has("refused-negative-start"))(
+    "from a revision below 0, made by hand, is refused as compacted",
+    () =>
+      onLink(async ({ watcher }) => {
+        const observer = new Observer(watcher.open({ key: Buffer.from("key"), startRevision: -1n }));
+        expect(await observer.end()).toMatchObject({ code: "COMPACTED" });
+      }),
+  );
+
   // e2e/watch_test.go:TestDeleteEventDrop_Issue18089, TestResumeCompactionOnTombstone
   it.runIf(etcd.has("tombstone-at-compaction"))(
     "that starts at the revision of the compaction sees it also when it was a deletion",

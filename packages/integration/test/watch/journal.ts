@@ -8,7 +8,7 @@ export type Journal = readonly Event[];
 
 /**
  * Reads what happened to keys, from the first revision on up to one that wrote a key of theirs, by a plain watch behind the
- * client's back: another transport, straight to a member, nothing resumed.
+ * client's back: another transport, straight to the first member that runs, nothing resumed.
  */
 export async function readJournal(cluster: EtcdCluster, keys: KeyRange, upTo: bigint): Promise<Journal> {
   await using admin = await cluster.openAdmin();
