@@ -27,6 +27,7 @@ type sample struct {
 	AllocatedBytes uint64      `json:"allocatedBytes"`
 	Collections    uint32      `json:"collections"`
 	Latencies      [][2]uint64 `json:"latencies"`
+	HeldBytes      *int64      `json:"heldBytes,omitempty"`
 }
 
 func main() {
@@ -50,15 +51,22 @@ func run(argument string) (*sample, error) {
 		return nil, err
 	}
 	defer client.Close()
+	ctx := context.Background()
+	if j.Workload.holds() {
+		return j.measureHolding(ctx, client)
+	}
 	operation, err := j.Workload.operation(client)
 	if err != nil {
 		return nil, err
 	}
-	ctx := context.Background()
 	if err := operation(ctx, 0); err != nil { // connects
 		return nil, err
 	}
-	return measure(ctx, operation, j.Workload.InFlight, milliseconds(j.WarmUpMs), milliseconds(j.MeasureMs))
+	warmUp, measured := milliseconds(j.WarmUpMs), milliseconds(j.MeasureMs)
+	if j.Workload.InFlight == 1 {
+		return measureInTurn(ctx, operation, warmUp, measured)
+	}
+	return measure(ctx, operation, j.Workload.InFlight, warmUp, measured)
 }
 
 func milliseconds(count float64) time.Duration {

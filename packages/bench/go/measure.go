@@ -45,20 +45,55 @@ func measure(ctx context.Context, do operation, inFlight int, warmUp, measured t
 		return nil, err
 	}
 
-	buckets := latencies.buckets()
+	return sampleOf(before, after, measured.Seconds(), latencies.buckets()), nil
+}
+
+// measureInTurn does one operation after the other. What is measured ends with an operation, since one may take longer
+// than is to be measured.
+func measureInTurn(ctx context.Context, do operation, warmUp, measured time.Duration) (*sample, error) {
+	var latencies histogram
+	next := uint64(1)
+	one := func() error {
+		started := time.Now()
+		err := do(ctx, next)
+		latencies.record(time.Since(started))
+		next++
+		return err
+	}
+	for until := time.Now().Add(warmUp); time.Now().Before(until); {
+		if err := one(); err != nil {
+			return nil, err
+		}
+	}
+	latencies = histogram{}
+	began, before := time.Now(), costsNow()
+	for time.Since(began) < measured {
+		if err := one(); err != nil {
+			return nil, err
+		}
+	}
+	seconds, after := time.Since(began).Seconds(), costsNow()
+	return sampleOf(before, after, seconds, latencies.buckets()), nil
+}
+
+// sampleOf is a sample of the time between two looks at the costs.
+func sampleOf(before, after costs, seconds float64, buckets [][2]uint64) *sample {
 	var operations uint64
 	for _, bucket := range buckets {
 		operations += bucket[1]
 	}
+	if buckets == nil {
+		buckets = [][2]uint64{}
+	}
 	return &sample{
 		Operations:     operations,
-		Seconds:        measured.Seconds(),
+		Seconds:        seconds,
 		CPUSeconds:     (after.cpu - before.cpu).Seconds(),
 		PeakRSSBytes:   peakRSSBytes(),
 		AllocatedBytes: after.memory.TotalAlloc - before.memory.TotalAlloc,
 		Collections:    after.memory.NumGC - before.memory.NumGC,
 		Latencies:      buckets,
-	}, nil
+	}
 }
 
 type costs struct {

@@ -11,11 +11,27 @@ import (
 const keyPrefix = "bench/key-"
 
 type workload struct {
-	Name       string `json:"name"`
-	Kind       string `json:"kind"`
-	InFlight   int    `json:"inFlight"`
-	ValueBytes int    `json:"valueBytes"`
-	Keys       uint64 `json:"keys"`
+	Name             string `json:"name"`
+	Kind             string `json:"kind"`
+	InFlight         int    `json:"inFlight"`
+	ValueBytes       int    `json:"valueBytes"`
+	Keys             uint64 `json:"keys"`
+	KeysPerOperation int64  `json:"keysPerOperation"`
+	Revisions        int64  `json:"revisions"`
+	Held             int    `json:"held"`
+	TTLSeconds       int64  `json:"ttlSeconds"`
+}
+
+func keyAt(index int) string {
+	return fmt.Sprintf("%s%06d", keyPrefix, index)
+}
+
+func valueOf(bytes int) string {
+	content := make([]byte, bytes)
+	for i := range content {
+		content[i] = byte(i * 31)
+	}
+	return string(content)
 }
 
 // operation does the operation with this number and fails when it was not really done.
@@ -24,13 +40,9 @@ type operation func(ctx context.Context, index uint64) error
 func (w workload) operation(client *clientv3.Client) (operation, error) {
 	keys := make([]string, w.Keys)
 	for i := range keys {
-		keys[i] = fmt.Sprintf("%s%06d", keyPrefix, i)
+		keys[i] = keyAt(i)
 	}
-	content := make([]byte, w.ValueBytes)
-	for i := range content {
-		content[i] = byte(i * 31)
-	}
-	value := string(content)
+	value := valueOf(w.ValueBytes)
 	key := func(index uint64) string { return keys[index%w.Keys] }
 
 	switch w.Kind {
@@ -69,6 +81,10 @@ func (w workload) operation(client *clientv3.Client) (operation, error) {
 			}
 			return err
 		}, nil
+	case "watch-fan-out":
+		return w.fanOut(client, key(0), value)
+	case "watch-catch-up":
+		return w.catchUp(client), nil
 	default:
 		return nil, fmt.Errorf("workload: there is no kind %q", w.Kind)
 	}

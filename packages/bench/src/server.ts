@@ -1,15 +1,15 @@
 import { existsSync } from "node:fs";
 import { type EtcdCluster, startEtcd } from "@etcdkit/testing";
 import { createEtcd, op } from "etcdkit";
-import { keysOf, valueFor, type Workload } from "./workloads/workload.js";
+import { inParallel } from "./in-parallel.js";
+import { around, keysOf, valueFor, type Workload } from "./workloads/workload.js";
 
 /** Where Linux keeps files in memory. */
 const memoryDirectory = "/dev/shm";
 
 // Far more than a measurement writes; at its quota a server refuses writes.
 const quotaBytes = 8 * 2 ** 30;
-const seedBatch = 64;
-const seededAtOnce = 16;
+const seededAtOnce = 64;
 
 /**
  * Starts a fresh server of the newest version on this machine, without disks to wait for, that holds what a workload
@@ -32,19 +32,14 @@ export async function startServer(workload: Workload): Promise<EtcdCluster> {
 async function seed({ endpoints }: EtcdCluster, workload: Workload): Promise<void> {
   const value = valueFor(workload);
   const keys = keysOf(workload);
+  const { revisions } = workload;
   const { kv, close } = createEtcd({ endpoints });
   try {
-    if (workload.revisions !== undefined) {
+    if (revisions === undefined) {
+      await inParallel(keys.length, seededAtOnce, (index) => kv.put(around(keys, index), value));
+    } else {
       const success = keys.map((key) => op.put(key, value));
-      let left = workload.revisions;
-      const writer = async (): Promise<void> => {
-        while (left-- > 0) await kv.txn({ success });
-      };
-      await Promise.all(Array.from({ length: seededAtOnce }, writer));
-      return;
-    }
-    for (let at = 0; at < keys.length; at += seedBatch) {
-      await Promise.all(keys.slice(at, at + seedBatch).map((key) => kv.put(key, value)));
+      await inParallel(revisions, seededAtOnce, () => kv.txn({ success }));
     }
   } finally {
     await close();

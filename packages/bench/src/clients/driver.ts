@@ -57,6 +57,9 @@ export interface WatchSink {
   failed(error: unknown): void;
 }
 
+/** Grants and revocations under way at any time; a server refuses thousands at once. */
+export const leaseCallsAtOnce = 64;
+
 /** The leases of a client. */
 export interface LeaseDriver {
   /**

@@ -1,14 +1,18 @@
 import type { Etcd3 } from "etcd3";
-import type { LeaseDriver } from "./driver.js";
+import { inParallel } from "../in-parallel.js";
+import { type LeaseDriver, leaseCallsAtOnce } from "./driver.js";
 
 /** Each lease has a stream of its own. */
 export function etcd3Leases(client: Etcd3): LeaseDriver {
   return {
     async keep(count, ttlSeconds) {
-      const leases = Array.from({ length: count }, () => client.lease(ttlSeconds));
-      await Promise.all(leases.map((lease) => lease.grant()));
+      const leases = await inParallel(count, leaseCallsAtOnce, async () => {
+        const lease = client.lease(ttlSeconds);
+        await lease.grant();
+        return lease;
+      });
       return async () => {
-        await Promise.all(leases.map((lease) => lease.revoke()));
+        await inParallel(count, leaseCallsAtOnce, async (index) => await leases[index]?.revoke());
       };
     },
   };
