@@ -99,7 +99,7 @@ export class StreamingCall<I extends DescMessage, O extends DescMessage>
   }
 
   onDeadline(): void {
-    this.fail(deadlineError(this.#stream !== undefined));
+    this.fail(deadlineError(this.#stream));
   }
 
   onHeaders(fields: HeaderFields, end: boolean): void {
@@ -161,7 +161,7 @@ export class StreamingCall<I extends DescMessage, O extends DescMessage>
   readonly #onAbort = (): void => {
     // Who aborts has no use for what has arrived.
     this.#queue.length = 0;
-    this.fail(abortError(this.#signal, this.#stream === undefined ? "unsent" : "unknown"));
+    this.fail(abortError(this.#signal, this.#stream?.fate ?? "unsent"));
   };
 
   onMessage(buffer: Buffer, start: number, end: number): void {

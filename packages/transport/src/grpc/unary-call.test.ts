@@ -384,6 +384,23 @@ describe("a unary call", () => {
       expect(link.wire.heard()).toMatchObject([{ type: FrameType.rstStream, streamId: 1 }]);
     });
 
+    it("was not sent while flow control holds its end back, unless the server has begun to answer", async () => {
+      for (const begun of [false, true]) {
+        const link = await readyLink();
+        const controller = new AbortController();
+        const outcome = call(link, "x".repeat(200_000), controller.signal);
+        await turn();
+        if (begun) link.wire.say(head(1));
+        controller.abort("enough");
+        await turn();
+        expect(outcome.error).toMatchObject({ disposition: begun ? "unknown" : "unsent" });
+        link.wire.heard();
+        link.wire.say(windowUpdate(0, 1_000_000));
+        await turn();
+        expect(link.wire.heard()).toEqual([]);
+      }
+    });
+
     it("leaves no listener on it, however the call ends", async () => {
       const link = await readyLink();
       const controller = new AbortController();
@@ -418,6 +435,16 @@ describe("a unary call", () => {
         disposition: "unknown",
       });
       expect(link.wire.heard()).toMatchObject([{ type: FrameType.rstStream, streamId: 1 }]);
+    });
+
+    it("was not sent when that passes while flow control holds its end back", async () => {
+      const link = await readyLink();
+      const outcome = call(link, "x".repeat(200_000), undefined, 1_500);
+      await turn();
+      link.clock.advance(1_500);
+      await turn();
+      expect(outcome.error).toMatchObject({ kind: "deadline", disposition: "unsent" });
+      expect((outcome.error as TransportError).rawMessage).toContain("took the whole request");
     });
 
     it("resolves when the answer had arrived before a stall let the timer run", async () => {

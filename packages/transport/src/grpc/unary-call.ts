@@ -102,7 +102,7 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage> implements 
   }
 
   onDeadline(): void {
-    this.fail(deadlineError(this.#stream !== undefined));
+    this.fail(deadlineError(this.#stream));
   }
 
   onHeaders(fields: HeaderFields, end: boolean): void {
@@ -151,7 +151,7 @@ export class UnaryCall<I extends DescMessage, O extends DescMessage> implements 
 
   /** The caller's signal has aborted. */
   handleEvent(): void {
-    this.fail(abortError(this.#signal, this.#stream === undefined ? "unsent" : "unknown"));
+    this.fail(abortError(this.#signal, this.#stream?.fate ?? "unsent"));
   }
 
   onMessage(buffer: Buffer, start: number, end: number): void {
@@ -205,16 +205,15 @@ export function abortError(signal: AbortSignal | undefined, disposition: Disposi
   return Object.assign(error, { disposition });
 }
 
-/** The error of a call whose time is up, while it waited for a stream or after it got one. */
-export function deadlineError(begun: boolean): TransportError {
-  return begun
-    ? new TransportError("deadline", "the deadline of the call has passed", Code.DeadlineExceeded, "unknown")
-    : new TransportError(
-        "deadline",
-        "the deadline of the call has passed while it waited for the server's limit of streams",
-        Code.DeadlineExceeded,
-        "unsent",
-      );
+/** The error of a call whose time is up: while it waited for a stream, before all of it was sent, or after. */
+export function deadlineError(stream: Stream | undefined): TransportError {
+  const disposition = stream?.fate ?? "unsent";
+  const waited =
+    stream === undefined
+      ? " while it waited for the server's limit of streams"
+      : " before the server took the whole request";
+  const text = `the deadline of the call has passed${disposition === "unsent" ? waited : ""}`;
+  return new TransportError("deadline", text, Code.DeadlineExceeded, disposition);
 }
 
 // gRPC over HTTP/2, "Errors".

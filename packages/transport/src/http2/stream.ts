@@ -67,4 +67,9 @@ export class Stream {
     this.receiveWindow = windows.receive;
     this.traits = traits;
   }
+
+  /** What is known of the request if this side ends the stream now: nobody acts on one whose end he never gets. */
+  get fate(): Disposition {
+    return this.completeAt === Number.POSITIVE_INFINITY && !this.headed ? "unsent" : "unknown";
+  }
 }
