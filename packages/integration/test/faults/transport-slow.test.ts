@@ -116,7 +116,7 @@ describeNewestEtcd("our transport, when what it is connected to is slow or silen
       );
       for (let call = 0; call < 50; call++)
         await ground.kv.put({ key: bytes("F17/small"), value: Buffer.alloc(1_000) });
-      expect(await large).toBe("DeadlineExceeded unknown");
+      expect(await large).toBe("DeadlineExceeded unsent");
       expect(ground.states).toEqual(["connecting", "ready"]);
     });
 
@@ -132,8 +132,8 @@ describeNewestEtcd("our transport, when what it is connected to is slow or silen
         ground.kv.put({ key: bytes("F17"), value: Buffer.alloc(1_000_000) }, { timeoutMs: 2_500 }),
       );
       const small = failureOf(ground.kv.put({ key: bytes("F17/small") }, { timeoutMs: 2_600 }));
-      expect(await large).toBe("DeadlineExceeded unknown");
-      expect(await small).toBe("DeadlineExceeded unknown");
+      expect(await large).toBe("DeadlineExceeded unsent");
+      expect(await small).toBe("DeadlineExceeded unsent");
       expect(ground.link.state).toBe("idle");
       await ground.connect();
       await ground.kv.put({ key: bytes("F17"), value: Buffer.alloc(1_000_000) });
