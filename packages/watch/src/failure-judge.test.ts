@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { ManualClock } from "../../core/test/manual-clock.js";
 import { type FailedStream, FailureJudge } from "./failure-judge.js";
 
-const fresh: FailedStream = { established: false, endpoints: 3 };
+const fresh: FailedStream = { established: false, worked: false, endpoints: 3 };
 
 function failure(code: EtcdErrorCode, grpcCode?: EtcdError["grpcCode"]): EtcdError {
   return new EtcdError(code, "failed", { grpcCode });
@@ -69,14 +69,14 @@ describe("a failed stream", () => {
 
   it.each<[EtcdErrorCode, FailedStream, boolean]>([
     // The member has waited for three election timeouts before it ended the stream; a new one it refuses at once.
-    ["NO_LEADER", { established: true, endpoints: 1 }, true],
-    ["NO_LEADER", { established: false, endpoints: 1 }, false],
-    ["NO_LEADER", { established: true, endpoints: 2 }, false],
-    ["NOT_SUPPORTED_FOR_LEARNER", { established: false, endpoints: 1 }, true],
-    ["TLS", { established: false, endpoints: 3 }, true],
-    ["TLS", { established: true, endpoints: 3 }, false],
-    ["PROTOCOL", { established: false, endpoints: 3 }, true],
-    ["PROTOCOL", { established: true, endpoints: 1 }, false],
+    ["NO_LEADER", { established: true, worked: true, endpoints: 1 }, true],
+    ["NO_LEADER", { established: true, worked: false, endpoints: 1 }, false],
+    ["NO_LEADER", { established: true, worked: true, endpoints: 2 }, false],
+    ["NOT_SUPPORTED_FOR_LEARNER", { established: false, worked: false, endpoints: 1 }, true],
+    ["TLS", { established: false, worked: false, endpoints: 3 }, true],
+    ["TLS", { established: true, worked: false, endpoints: 3 }, false],
+    ["PROTOCOL", { established: false, worked: false, endpoints: 3 }, true],
+    ["PROTOCOL", { established: true, worked: true, endpoints: 1 }, false],
   ])("ends at once where nothing else is left to try: %s, %o: %s", (code, stream, isFinal) => {
     expect(new FailureJudge(new ManualClock()).isFinal(failure(code), stream)).toBe(isFinal);
   });

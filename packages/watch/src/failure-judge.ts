@@ -5,8 +5,10 @@ const patienceMs = 5_000;
 
 /** What is known of a stream that failed. */
 export interface FailedStream {
-  /** Whether it had ever worked. */
+  /** Whether it has ever worked. */
   readonly established: boolean;
+  /** Whether the very call that failed had worked. */
+  readonly worked: boolean;
   /** How many endpoints there are to turn to. */
   readonly endpoints: number;
 }
@@ -89,11 +91,11 @@ export function kindOfFailure({ code, grpcCode }: EtcdError): FailureKind {
 }
 
 /** No other member to turn to, and nothing that this one is about to change. */
-function isHopeless({ code }: EtcdError, { established, endpoints }: FailedStream): boolean {
+function isHopeless({ code }: EtcdError, { established, worked, endpoints }: FailedStream): boolean {
   switch (code) {
     // A member ends streams only when it has known no leader for three election timeouts; new ones it refuses at once.
     case "NO_LEADER":
-      return established && endpoints <= 1;
+      return worked && endpoints <= 1;
     case "NOT_SUPPORTED_FOR_LEARNER":
       return endpoints <= 1;
     // Most likely wrong from the beginning; a stream that has worked may come back.

@@ -92,7 +92,7 @@ async function readPage(
     } catch (error) {
       signal.throwIfAborted();
       if (isEtcdError(error, "COMPACTED") && page.revision !== undefined) return undefined;
-      if (judge.isFinal(error, { established: false, endpoints: endpoints() })) throw error;
+      if (judge.isFinal(error, { established: false, worked: false, endpoints: endpoints() })) throw error;
       await sleep(clock, pauseMs(backOff, failures), signal);
     }
   }

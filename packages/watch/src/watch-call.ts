@@ -6,6 +6,8 @@ import { RequestQueue } from "./request-queue.js";
 export class WatchStreamCall {
   /** When it was opened, on the clock of the watcher. */
   readonly openedAt: number;
+  /** Whether a watch was created on it. */
+  worked = false;
   readonly #transport: Connection["transport"];
   readonly #call: WatchCall;
   readonly #avoid: string | undefined;

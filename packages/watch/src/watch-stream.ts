@@ -158,8 +158,9 @@ export class WatchStream implements SubscriptionHome {
       if (isEtcdError(failure, "MESSAGE_TOO_LARGE") && !this.#inParts) {
         this.#inParts = true;
       } else if (failure !== undefined && !wasLeft) {
+        const { worked } = current;
         const established = this.#established;
-        if (this.#judge.isFinal(failure, { established, endpoints: endpoints() })) {
+        if (this.#judge.isFinal(failure, { established, worked, endpoints: endpoints() })) {
           this.fail(failure);
           return;
         }
@@ -229,7 +230,7 @@ export class WatchStream implements SubscriptionHome {
     if (!this.#verified) await this.#verify(header);
     // The stream may have ended or moved on meanwhile.
     if (this.#over || this.#call !== current) return;
-    if (response.created) this.#onCreated(response, header);
+    if (response.created) this.#onCreated(response, header, current);
     else if (response.canceled) this.#onCanceled(response);
     else this.#onEvents(response, header);
   }
@@ -243,7 +244,7 @@ export class WatchStream implements SubscriptionHome {
     this.#verified = true;
   }
 
-  #onCreated(response: WatchResponse, header: ResponseHeader): void {
+  #onCreated(response: WatchResponse, header: ResponseHeader, current: WatchStreamCall): void {
     const subscription = this.#creating;
     this.#creating = undefined;
     const id = Number(response.watchId);
@@ -252,6 +253,7 @@ export class WatchStream implements SubscriptionHome {
     } else if (subscription instanceof Subscription) {
       this.#active.set(id, subscription);
       subscription.begin(id, header);
+      current.worked = true;
       this.#established = true;
       this.#judge.succeeded();
     } else {

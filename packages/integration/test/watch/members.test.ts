@@ -55,6 +55,12 @@ describeEachEtcd("a watch on several members", (etcd) => {
       expect(past.events).toEqual([`put ${key} before`]);
       const late = new Observer(watcher.watch(key));
       expect(await late.end(15_000)).toMatchObject({ code: "NO_LEADER" });
+      if (etcd.has("request-metric")) {
+        const page = await (await fetch(`${lone.endpoint}/metrics`)).text();
+        const streams =
+          /^etcd_server_client_requests_total\{client_api_version="3\.7",type="stream"\} (\d+)$/m;
+        expect(Number(streams.exec(page)?.[1])).toBeGreaterThanOrEqual(1);
+      }
       cluster.heal();
       await allServe(cluster);
       const again = watcher.watch(key);
