@@ -22,6 +22,7 @@ export type ClientErrorCode =
   | "MESSAGE_TOO_LARGE"
   | "HISTORY_REPLACED"
   | "CLUSTER_CHANGED"
+  /** A lease is kept alive no longer: see `KeepAliveHaltedError` for the reason. */
   | "KEEPALIVE_HALTED"
   | "SESSION_LOST"
   | "NOT_HOLDER";

@@ -27,7 +27,8 @@ export interface KeepAlive extends AsyncIterable<LeaseRenewal>, AsyncDisposable 
   readonly leaseId: bigint;
   /**
    * Aborts, with a {@link KeepAliveHaltedError}, when the keep-alive ends, whatever ends it; for a lease that could not
-   * be renewed before the server can expire it, and after a stall of the process within one turn of the event loop.
+   * be renewed before the server can expire it. After a stall of the process it does so in the turn of the event loop in
+   * which timers run or {@link KeepAlive.isHeld} is asked, once what had arrived is read.
    */
   readonly signal: AbortSignal;
   /**
