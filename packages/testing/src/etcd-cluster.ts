@@ -37,8 +37,8 @@ export interface EtcdCluster extends AsyncDisposable {
   /** Adds a member to the cluster and waits until it serves. A learner has no vote until it is promoted. */
   addMember(options?: { readonly learner?: boolean | undefined }): Promise<EtcdMember>;
   /**
-   * Cuts the network between members of different sides; members that are on no side form one together. Clients reach
-   * all of them as before. Needs `partitionable`.
+   * Cuts the network between members that share no side. A member may be on several, and those that are on none form one
+   * together. Clients reach all of them as before. Needs `partitionable`.
    */
   partition(...sides: readonly (readonly EtcdMember[])[]): void;
   /** Ends {@link EtcdCluster.partition}. The members find each other within a second or so. */

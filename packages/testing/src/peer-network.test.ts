@@ -59,6 +59,15 @@ describe("the network between members", () => {
     expect(await textOf(await speak("m4"))).toBe("a message");
   });
 
+  it("lets a member on two sides reach both, which do not reach each other", async () => {
+    network.partition([
+      ["m1", "m3"],
+      ["m2", "m3"],
+    ]);
+    await expect(speak("m1")).rejects.toThrow("socket hang up");
+    expect(await textOf(await speak("m3"))).toBe("a message");
+  });
+
   it("cuts at once what is under way", async () => {
     const [cut, kept] = [await speak("m1", "/endless"), await speak("m3", "/endless")];
     expect(String(await once(cut, "data"))).toBe("begun");

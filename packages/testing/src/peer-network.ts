@@ -12,7 +12,10 @@ import { listen } from "./listen.js";
 export interface PeerNetwork extends AsyncDisposable {
   /** The environment that makes a member use its proxy. */
   environmentOf(name: string): Promise<Readonly<Record<string, string>>>;
-  /** Cuts what connects members of different sides, at once. Members on no side form one together. */
+  /**
+   * Cuts what connects members that share no side, at once. A member may be on several sides. Members on no side form one
+   * together.
+   */
   partition(sides: readonly (readonly string[])[]): void;
   /** Lets every member reach every other again. */
   heal(): void;
@@ -33,8 +36,11 @@ export function createPeerNetwork(): PeerNetwork {
   const exchanges = new Map<ServerResponse, { readonly from: string; readonly to: string }>();
   let sides: readonly (readonly string[])[] = [];
 
-  const sideOf = (name: string): number => sides.findIndex((side) => side.includes(name));
-  const isCut = (from: string, to: string): boolean => sideOf(from) !== sideOf(to);
+  const sidesOf = (name: string) => sides.filter((side) => side.includes(name));
+  const isCut = (from: string, to: string): boolean => {
+    const reached = sidesOf(from);
+    return reached.length === 0 ? sidesOf(to).length > 0 : !reached.some((side) => side.includes(to));
+  };
 
   function carry(from: string, incoming: IncomingMessage, outgoing: ServerResponse): void {
     const url = new URL(incoming.url ?? "");
