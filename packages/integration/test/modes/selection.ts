@@ -11,6 +11,7 @@ import {
 import { Maintenance } from "@etcdkit/core/protocol";
 import { createKv } from "@etcdkit/kv";
 import type { EtcdCluster } from "@etcdkit/testing";
+import { createWatcher } from "@etcdkit/watch";
 import { expect } from "vitest";
 import { uniqueKey } from "../support/unique-key.js";
 
@@ -73,6 +74,26 @@ export const selection: readonly (readonly [title: string, body: (ground: ModeGr
       };
       await expect(kv.txn(create)).resolves.toMatchObject({ succeeded: true });
       await expect(kv.txn(create)).resolves.toMatchObject({ succeeded: false, responses: [{ count: 1 }] });
+    },
+  ],
+  [
+    // common/watch_test.go:TestWatch
+    "a watch sees what was, and what comes",
+    async ({ connection }) => {
+      const kv = createKv(connection);
+      await using watcher = createWatcher(connection);
+      const key = uniqueKey();
+      const { header } = await kv.put(key, "was");
+      const watch = watcher.watch(key, { startRevision: header.revision });
+      await watch.created;
+      await kv.put(key, "comes");
+      const seen: string[] = [];
+      for await (const batch of watch) {
+        if (batch.kind !== "events") continue;
+        seen.push(...batch.events.map((event) => utf8(event.kv?.value ?? new Uint8Array())));
+        if (seen.length === 2) break;
+      }
+      expect(seen).toEqual(["was", "comes"]);
     },
   ],
   [
