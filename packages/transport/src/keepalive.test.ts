@@ -179,6 +179,24 @@ describe("Keepalive", () => {
       expect(deaths).toEqual([4_000]);
     });
 
+    it("gives the answer to an earlier ping 2 s from the beginning of such a call, if it had so long", async () => {
+      const { keepalive, pings, deaths, pass } = watch();
+      keepalive.streams(1);
+      await pass(12_500);
+      expect(pings).toEqual([10_000]);
+      keepalive.waiting(1);
+      await pass(1_999);
+      expect(deaths).toEqual([]);
+      await pass(1);
+      expect(deaths).toEqual([14_500]);
+      const late = watch();
+      late.keepalive.streams(1);
+      await late.pass(14_000);
+      late.keepalive.waiting(1);
+      await late.pass(1_000);
+      expect(late.deaths).toEqual([15_000]);
+    });
+
     it("hurries from the moment at which the first such call begins, until the last one ends", async () => {
       const { keepalive, pings, pass } = watch();
       keepalive.streams(1);

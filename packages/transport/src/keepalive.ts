@@ -41,6 +41,8 @@ export class Keepalive {
   #stopped = false;
   #streams = 0;
   #waiting = 0;
+  /** When the first of the calls began that wait now. */
+  #waitingSince = 0;
   #heardAt: number;
   #pingedAt: number | undefined;
   #cancelTimer: CancelTimer | undefined;
@@ -75,6 +77,7 @@ export class Keepalive {
   waiting(change: 1 | -1): void {
     const before = this.#waiting;
     this.#waiting += change;
+    if (before === 0) this.#waitingSince = this.#clock.now();
     if ((before === 0) !== (this.#waiting === 0)) this.#reschedule();
   }
 
@@ -104,7 +107,9 @@ export class Keepalive {
   #dueAt(times: KeepaliveTimes): number {
     const hurry = this.#waiting > 0;
     if (this.#pingedAt !== undefined) {
-      return this.#pingedAt + (hurry ? Math.min(times.timeoutMs, waitingTimeoutMs) : times.timeoutMs);
+      const usual = this.#pingedAt + times.timeoutMs;
+      // A call that begins while a ping is out must not be the end of a link that still had time to answer.
+      return hurry ? Math.min(usual, Math.max(this.#pingedAt, this.#waitingSince) + waitingTimeoutMs) : usual;
     }
     return (
       this.#heardAt +
