@@ -104,6 +104,7 @@ describe("observeCalls", () => {
       })(),
     );
     controller.abort();
+    await Promise.resolve();
     expect(notes.at(-1)).toBe("ended CANCELLED");
   });
 

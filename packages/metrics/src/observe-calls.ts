@@ -54,6 +54,7 @@ export function observeCalls(observe: (call: ObservedCall) => CallObserver): Cal
       context: contextValues,
     });
     const ending = new Ending(observer, signal);
+    if (request.stream) ending.followSignal();
     const passed = { ...request, contextValues: observer.context ?? contextValues };
     const send = (sent: Request): ReturnType<typeof next> =>
       observer.run === undefined ? next(sent) : observer.run(() => next(sent));
@@ -79,14 +80,18 @@ export function observeCalls(observe: (call: ObservedCall) => CallObserver): Cal
 class Ending {
   readonly #observer: CallObserver;
   readonly #signal: AbortSignal;
-  // A stream that nobody reads when its signal aborts would never end otherwise.
-  readonly #onAbort = (): void => this.failed(this.#signal.reason);
+  // Not at once: what goes on underneath hears of the abort as well, and its end comes before this one.
+  readonly #onAbort = (): void => queueMicrotask(() => this.failed(this.#signal.reason));
   #ended = false;
 
   constructor(observer: CallObserver, signal: AbortSignal) {
     this.#observer = observer;
     this.#signal = signal;
-    signal.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  /** For streams: one that nobody reads when its signal aborts would never end otherwise. */
+  followSignal(): void {
+    this.#signal.addEventListener("abort", this.#onAbort, { once: true });
   }
 
   failed(error: unknown): void {
@@ -143,7 +148,8 @@ class ObservedAnswers<T> implements AsyncIterableIterator<T> {
   }
 
   async return(value?: unknown): Promise<IteratorResult<T>> {
+    const left = this.#answers.return?.(value);
     this.#ending.end("CANCELLED", undefined);
-    return (await this.#answers.return?.(value)) ?? { done: true, value: undefined };
+    return (await left) ?? { done: true, value: undefined };
   }
 }

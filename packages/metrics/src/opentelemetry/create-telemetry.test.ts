@@ -1,6 +1,6 @@
 import { createClient } from "@connectrpc/connect";
 import { connect, diagnostics } from "@etcdkit/core";
-import { KV, Watch } from "@etcdkit/core/protocol";
+import { KV, Maintenance, Watch } from "@etcdkit/core/protocol";
 import { context, propagation, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
@@ -109,6 +109,39 @@ describe("createTelemetry", () => {
     expect(span?.status).toEqual({ code: SpanStatusCode.ERROR });
     expect(span?.attributes).toMatchObject({ "error.type": "CANCELLED" });
     expect(span?.attributes).not.toHaveProperty("server.address");
+  });
+
+  it("says where a call went that its caller aborts, and a stream that is aborted or left", async () => {
+    await using connection = connect({ ...cluster(), interceptors: [telemetry.interceptor] });
+    await connection.ready();
+    const aborted = new AbortController();
+    const compaction = createClient(KV, connection.transport).compact({}, { signal: aborted.signal });
+    aborted.abort();
+    await compaction.catch(() => undefined);
+    const maintenance = createClient(Maintenance, connection.transport);
+    const over = new AbortController();
+    const unread = maintenance.snapshot({}, { signal: over.signal })[Symbol.asyncIterator]();
+    await unread.next();
+    over.abort();
+    await unread.next().catch(() => undefined);
+    const { snapshot } = Maintenance.method;
+    const requests = async function* () {
+      yield {};
+    };
+    const left = await connection.transport.stream(snapshot, undefined, undefined, undefined, requests());
+    for await (const _ of left.message) break;
+    const spans = memory.spans.getFinishedSpans();
+    expect(spans.map(({ name }) => name)).toEqual([
+      "etcdserverpb.KV/Compact",
+      "etcdserverpb.Maintenance/Snapshot",
+      "etcdserverpb.Maintenance/Snapshot",
+    ]);
+    for (const { attributes } of spans) {
+      expect(attributes).toMatchObject({
+        "error.type": "CANCELLED",
+        "server.address": expect.stringMatching(/^[ab]$/),
+      });
+    }
   });
 
   it("measures durations in the buckets of the conventions", async () => {
