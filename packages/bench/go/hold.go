@@ -99,18 +99,17 @@ func (j job) holdWatches(ctx context.Context, client *clientv3.Client, count int
 		cancel()
 		return nil, err
 	}
+	var seen <-chan error
+	if j.Workload.Read {
+		seen = readWatches(watches, j.Workload.ValueBytes)
+	}
 	return &holding{
 		count: func() (uint64, error) { return 0, nil },
 		verify: func() error {
-			if _, err := client.Put(ctx, key, valueOf(j.Workload.ValueBytes)); err != nil {
-				return err
+			if seen == nil {
+				seen = readWatches(watches, j.Workload.ValueBytes)
 			}
-			for _, watch := range watches {
-				if err := nextEvent(watch, j.Workload.ValueBytes); err != nil {
-					return err
-				}
-			}
-			return nil
+			return putAndSee(ctx, client, key, valueOf(j.Workload.ValueBytes), count, seen)
 		},
 		release: func() error {
 			cancel()

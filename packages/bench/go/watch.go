@@ -34,17 +34,13 @@ func nextEvent(watch clientv3.WatchChan, valueBytes int) error {
 	return nil
 }
 
-// fanOut puts a key that is watched many times, each time by a goroutine of its own, and ends when all have seen it.
-func (w workload) fanOut(client *clientv3.Client, key, value string) (operation, error) {
-	watches, err := openWatches(context.Background(), client, key, w.Held)
-	if err != nil {
-		return nil, err
-	}
-	seen := make(chan error, w.Held)
+// readWatches reads each by a goroutine of its own, and tells of every event or of what ended one.
+func readWatches(watches []clientv3.WatchChan, valueBytes int) <-chan error {
+	seen := make(chan error, len(watches))
 	for _, watch := range watches {
 		go func() {
 			for {
-				err := nextEvent(watch, w.ValueBytes)
+				err := nextEvent(watch, valueBytes)
 				seen <- err
 				if err != nil {
 					return
@@ -52,16 +48,31 @@ func (w workload) fanOut(client *clientv3.Client, key, value string) (operation,
 			}
 		}()
 	}
-	return func(ctx context.Context, _ uint64) error {
-		if _, err := client.Put(ctx, key, value); err != nil {
+	return seen
+}
+
+// putAndSee puts the key that is watched, and returns when all watches have seen it.
+func putAndSee(ctx context.Context, client *clientv3.Client, key, value string, watches int, seen <-chan error) error {
+	if _, err := client.Put(ctx, key, value); err != nil {
+		return err
+	}
+	for range watches {
+		if err := <-seen; err != nil {
 			return err
 		}
-		for range watches {
-			if err := <-seen; err != nil {
-				return err
-			}
-		}
-		return nil
+	}
+	return nil
+}
+
+// fanOut puts a key that is watched many times, each time by a goroutine of its own, and ends when all have seen it.
+func (w workload) fanOut(client *clientv3.Client, key, value string) (operation, error) {
+	watches, err := openWatches(context.Background(), client, key, w.Held)
+	if err != nil {
+		return nil, err
+	}
+	seen := readWatches(watches, w.ValueBytes)
+	return func(ctx context.Context, _ uint64) error {
+		return putAndSee(ctx, client, key, value, len(watches), seen)
 	}, nil
 }
 

@@ -19,6 +19,7 @@ type workload struct {
 	KeysPerOperation int64  `json:"keysPerOperation"`
 	Revisions        int64  `json:"revisions"`
 	Held             int    `json:"held"`
+	Read             bool   `json:"read"`
 	TTLSeconds       int64  `json:"ttlSeconds"`
 }
 

@@ -19,10 +19,8 @@ export interface Driver {
 
 /** The watches of a client, all of them on one stream. */
 export interface WatchDriver {
-  /**
-   * Watches one key that many times from now on. Resolves when every one of the watches stands, with what ends them.
-   */
-  open(key: string, count: number, sink: WatchSink): Promise<() => Promise<void>>;
+  /** Watches one key that many times from now on. Resolves when every one of the watches stands. */
+  open(key: string, count: number, sink: WatchSink): Promise<OpenWatches>;
   /**
    * Watches all keys with this prefix from revision 1 until there was an event of the revision `until`, and ends the watch.
    *
@@ -35,6 +33,13 @@ export interface WatchDriver {
    * stop after the first event. Left out where a reader cannot stop.
    */
   openSome?(prefix: string, count: number, stopped: number, sink: WatchSink): Promise<SomeWatches>;
+}
+
+/** Watches that stand. */
+export interface OpenWatches {
+  /** Begins to read all of them, once. Without it a client may keep what comes. */
+  read(): void;
+  close(): Promise<void>;
 }
 
 /** Watches of which some are not read. */

@@ -7,17 +7,22 @@ export function etcd3Watches(client: Etcd3): WatchDriver {
   return {
     async open(key, count, sink) {
       const watchers = await Promise.all(
-        Array.from({ length: count }, async (_, watch): Promise<Watcher> => {
+        Array.from({ length: count }, async (): Promise<Watcher> => {
           const watcher = client.watch().key(key).watcher();
-          watcher.on("put", ({ value }) => sink.event(watch, value.length));
-          const created = once(watcher, "connected");
-          watcher.on("error", (error) => sink.failed(error));
-          await created;
+          await once(watcher, "connected");
           return watcher;
         }),
       );
-      return async () => {
-        await Promise.all(watchers.map((watcher) => watcher.cancel()));
+      return {
+        read() {
+          for (const [watch, watcher] of watchers.entries()) {
+            watcher.on("put", ({ value }) => sink.event(watch, value.length));
+            watcher.on("error", (error) => sink.failed(error));
+          }
+        },
+        async close() {
+          await Promise.all(watchers.map((watcher) => watcher.cancel()));
+        },
       };
     },
     async catchUp(prefix, until) {

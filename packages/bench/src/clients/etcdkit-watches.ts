@@ -1,14 +1,16 @@
 import type { Watch, WatchBatch, Watcher } from "etcdkit";
 import type { SomeWatches, WatchDriver, WatchSink } from "./driver.js";
 
-/** Watches as programs use them: each has a reader that iterates. */
+/** Watches as programs use them: a reader of each iterates. */
 export function etcdkitWatches(watcher: Watcher): WatchDriver {
   return {
     async open(key, count, sink) {
       const watches = Array.from({ length: count }, () => watcher.watch(key));
-      for (const [index, watch] of watches.entries()) void read(watch, index, sink);
       await Promise.all(watches.map((watch) => watch.created));
-      return () => closeAll(watches);
+      return {
+        read: () => readAll(watches, sink),
+        close: () => closeAll(watches),
+      };
     },
     async catchUp(prefix, until) {
       let count = 0;
@@ -23,7 +25,7 @@ export function etcdkitWatches(watcher: Watcher): WatchDriver {
     async openSome(prefix, count, stopped, sink): Promise<SomeWatches> {
       const watches = Array.from({ length: count + stopped }, () => watcher.watch({ prefix }));
       const [reading, idle] = [watches.slice(0, count), watches.slice(count)];
-      for (const [index, watch] of reading.entries()) void read(watch, index, sink);
+      readAll(reading, sink);
       const paused = idle.map((watch) => watch[Symbol.asyncIterator]());
       const first = paused.map((iterator) => iterator.next());
       // Where the watch ends before, reading on finds out the same.
@@ -36,6 +38,10 @@ export function etcdkitWatches(watcher: Watcher): WatchDriver {
       };
     },
   };
+}
+
+function readAll(watches: readonly Watch[], sink: WatchSink): void {
+  for (const [index, watch] of watches.entries()) void read(watch, index, sink);
 }
 
 async function read(watch: Watch, index: number, sink: WatchSink): Promise<void> {

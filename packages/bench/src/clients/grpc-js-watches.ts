@@ -23,7 +23,7 @@ export function grpcJsWatches(client: Client): WatchDriver {
         let created = 0;
         calls.on("data", ({ created: isNew, canceled, cancelReason, watchId, events }: WatchResponse) => {
           if (canceled) calls.destroy(new Error(`a watch was cancelled: ${cancelReason}`));
-          else if (isNew && ++created === count) resolve(close);
+          else if (isNew && ++created === count) resolve({ read: ignore, close });
           // The server counts its watches of a stream from 0.
           for (const { kv } of events) sink.event(Number(watchId), kv?.value.length ?? 0);
         });
@@ -58,5 +58,5 @@ export function grpcJsWatches(client: Client): WatchDriver {
 }
 
 function ignore(): void {
-  // The stream was cancelled by ourselves.
+  // The stream has a reader from the first, and what comes after it was cancelled is of no use.
 }

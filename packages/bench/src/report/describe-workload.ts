@@ -17,7 +17,7 @@ const descriptions: Readonly<Record<Workload["kind"], (workload: Workload) => st
   "watch-stopped-consumer": (workload) =>
     `a put and its event at ${workload.keysPerOperation} of ${some(workload.held, "watch", "watches")} of one range on one stream, ${valuesOf(workload)}, ${stoppedOf(workload)}`,
   "watch-hold": (workload) =>
-    `${some(workload.held, "watch", "watches")} of one key on one stream while nothing happens`,
+    `${some(workload.held, "watch", "watches")} of one key on one stream while nothing happens, ${workload.read === true ? "each with a reader that waits" : "without readers"}`,
   "lease-hold": (workload) => `${some(workload.held, "lease")} of ${workload.ttlSeconds} s kept alive`,
 };
 

@@ -57,6 +57,12 @@ export const ownFigures: readonly OwnFigure[] = [
     workload: "watchers-idle-10000",
     bound: { must: 1_024 },
   },
+  {
+    title: "the same and its reader's, B",
+    metric: "heapEach",
+    workload: "watchers-awaited-10000",
+    bound: {},
+  },
   { title: "heap of a lease, B", metric: "heapEach", workload: "leases-1000", bound: {} },
   { title: "heap of a lease, B", metric: "heapEach", workload: "leases-10000", bound: { must: 1_024 } },
 ];

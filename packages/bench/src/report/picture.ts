@@ -13,6 +13,8 @@ const chosen: readonly (readonly [workload: string, metric: MetricName])[] = [
   ["put-64", "cpu"],
   ["get-64", "p99"],
   ["get-512", "rss"],
+  ["watch-catch-up", "eventRate"],
+  ["leases-10000", "heapEach"],
 ];
 
 /** Draws what tells most of a result; undefined when none of that was measured. */

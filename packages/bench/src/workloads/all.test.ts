@@ -80,7 +80,12 @@ describe("workloads", () => {
     const chosen = (name: string) => chooseWorkloads([name]).map((workload) => workload.name);
     expect(chosen("watch")).toEqual([
       ...["watch-fan-out-1000", "watch-fan-out-10000", "watch-catch-up"],
-      ...["watch-reading-consumers", "watch-stopped-consumer", "watchers-idle-10000"],
+      ...[
+        "watch-reading-consumers",
+        "watch-stopped-consumer",
+        "watchers-idle-10000",
+        "watchers-awaited-10000",
+      ],
     ]);
     expect(chosen("watch-fan-out")).toEqual(["watch-fan-out-1000", "watch-fan-out-10000"]);
     expect(chosen("lease")).toEqual(["leases-1000", "leases-10000"]);

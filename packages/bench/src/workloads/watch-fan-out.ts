@@ -19,7 +19,8 @@ export const watchFanOut: OperationKind = {
   async begin(driver, workload) {
     const held = needed(workload, "held");
     const rounds = new Rounds(held, workload.valueBytes);
-    const close = await watchesOf(driver).open(keyAt(0), held, rounds);
+    const watches = await watchesOf(driver).open(keyAt(0), held, rounds);
+    watches.read();
     const value = valueFor(workload);
     return {
       async operation() {
@@ -28,7 +29,7 @@ export const watchFanOut: OperationKind = {
       },
       async finish() {
         rounds.verify();
-        await close();
+        await watches.close();
         return {};
       },
     };

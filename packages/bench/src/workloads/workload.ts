@@ -31,6 +31,8 @@ export interface Workload {
   readonly held?: number | undefined;
   /** How many of the watches are not read while the others are. Default 0. */
   readonly stopped?: number | undefined;
+  /** Whether each watch that is held has a reader that waits. Default `false`. */
+  readonly read?: boolean | undefined;
   /** The time to live of the leases, in seconds. */
   readonly ttlSeconds?: number | undefined;
 }
