@@ -53,13 +53,17 @@ export async function runInput(seed: number): Promise<Outcome> {
     }
     // A server that does not read for a while: what it has of a request nobody knows.
     if (random.oneIn(4)) wire.stick();
+    // Some callers give up meanwhile. Whether they do takes nothing from `random`: seeds that are kept mean what they meant.
+    const leaving = new AbortController();
     const calls = [
-      unary(transport, random),
+      unary(transport, random, leaving.signal),
       serverStream(transport, random),
       bidirectional(transport, random),
     ];
     if (!random.oneIn(10)) await nextTurn();
+    if (seed % 7 === 1) leaving.abort();
     feed(random, wire, mutate(random, Buffer.concat(serverFrames(random))));
+    if (seed % 7 === 3) leaving.abort();
     if (random.oneIn(2)) await nextTurn();
     finish(random, wire, transport);
     const ended = await within(Promise.all(calls), "calls");
@@ -114,9 +118,9 @@ function finish(random: Random, wire: Wire, transport: ReturnType<typeof createH
 
 type Transport = ReturnType<typeof createHttp2Transport>;
 
-function unary(transport: Transport, random: Random): Promise<string> {
+function unary(transport: Transport, random: Random, signal: AbortSignal): Promise<string> {
   const value = random.bytes(random.below(40));
-  return described(transport.unary(once, undefined, undefined, undefined, { value }).then(() => "answered"));
+  return described(transport.unary(once, signal, undefined, undefined, { value }).then(() => "answered"));
 }
 
 function serverStream(transport: Transport, random: Random): Promise<string> {
