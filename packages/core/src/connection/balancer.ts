@@ -16,10 +16,7 @@ interface Waiter {
   fail(error: EtcdError): void;
 }
 
-/**
- * Chooses the endpoint of each call among those that are ready, and lets calls wait while none is. This is the only
- * place where a call waits.
- */
+/** Chooses the endpoint of each call among those that are ready, and lets calls wait while none is. */
 export class Balancer {
   readonly #clock: Clock;
   readonly #policy: "round-robin" | "pick-first";
