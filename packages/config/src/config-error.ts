@@ -10,7 +10,8 @@ export interface SettingOrigin {
 
 /**
  * Settings that cannot be used. The message says where they are written and what is wrong with them, and fits on a line:
- * a program may print it and exit. It never repeats what was written, except names of keys and paths of files.
+ * a program may print it and exit. It never repeats what was written, except names of keys, paths of files, and endpoints
+ * without what stands before an `@`.
  */
 export class ConfigError extends TypeError implements SettingOrigin {
   override readonly name: string = "ConfigError";

@@ -80,6 +80,7 @@ auto-sync-interval: 0
 dial-timeout: 0
 MaxCallSendMsgSize: 0
 TLS: null
+dial-keep-alive-time: ""
 username: ""
 password:
 max-unary-retries: 0
@@ -219,6 +220,8 @@ describe("optionsFromFile", () => {
     );
     const large = files.write("large.yaml", `#${" ".repeat(70_000)}`);
     expect(refusal(() => optionsFromFile(large)).message).toContain(`${large}: more than 16 KiB`);
+    // A device says that it has no size, and this one never ends.
+    expect(refusal(() => optionsFromFile("/dev/zero")).message).toContain("/dev/zero: more than 16 KiB");
     for (const path of ["", 7, undefined]) {
       expect(() => optionsFromFile(path as never)).toThrow("file: expected a path or URL");
     }

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { ConnectOptions } from "@etcdkit/core";
 import { isAlias, isMap, isScalar, LineCounter, type Node, type ParsedNode, parseDocument } from "yaml";
@@ -46,14 +46,28 @@ export function settingsFromFile(file: string | URL): Settings {
 
 function readText(path: string, origin: SettingOrigin): string {
   try {
-    // Asked before it is read, and of what it is in the end: a device has no size.
-    const { size } = statSync(path);
-    if (size > mostBytes) throw tooLarge(origin);
-    return readFileSync(path, "utf8");
+    const bytes = readStart(path, mostBytes + 1);
+    if (bytes.length > mostBytes) throw tooLarge(origin);
+    return bytes.toString("utf8");
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause;
     const code = cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : "";
     throw new ConfigError(origin, `cannot be read${code}`, cause);
+  }
+}
+
+/** The first bytes of a file. No size is asked for: a device has none, and may have no end. */
+function readStart(path: string, mostLength: number): Buffer {
+  const bytes = Buffer.alloc(mostLength);
+  const file = openSync(path, "r");
+  try {
+    let length = 0;
+    for (let read = -1; read !== 0 && length < mostLength; length += read) {
+      read = readSync(file, bytes, length, mostLength - length, null);
+    }
+    return bytes.subarray(0, length);
+  } finally {
+    closeSync(file);
   }
 }
 
@@ -75,7 +89,7 @@ function settingsFromYaml(text: string, origin: Pick<SettingOrigin, "file">): Se
         const hint = similar === undefined ? "" : `; it is spelt ${similar}`;
         throw new ConfigError({ ...at, key: shortened(key) }, `unknown key${hint}`);
       }
-      return value === null || value === undefined ? {} : read(value, at);
+      return value === null || value === undefined || value === "" ? {} : read(value, at);
     }),
   );
   return settings.insecureTransport?.value === true ? without(settings, tlsSettings) : settings;

@@ -40,6 +40,20 @@ describe("loadOptions", () => {
     });
   });
 
+  it("puts no password that stands behind a name to another name", () => {
+    const missing = refusal(() =>
+      loadOptions({ env: { ETCDCTL_USER: `root:${secret}` }, args: ["--user=ann"] }),
+    );
+    expect(missing.message).toBe("--user: the password of the user is missing");
+    const env = { ETCDCTL_USER: "root:old", ETCDCTL_PASSWORD: secret };
+    expect(loadOptions({ env, args: ["--user=ann"] })).toMatchObject({
+      credentials: { username: "ann", password: secret },
+    });
+    expect(loadOptions({ env: { ETCDCTL_USER: "root:old" }, args: [`--password=${secret}`] })).toMatchObject({
+      credentials: { username: "root", password: secret },
+    });
+  });
+
   it("replaces a token by a user, and a user by a token", () => {
     using files = makeFiles();
     const token = files.write("token.yaml", `${plain}token: a.b`);

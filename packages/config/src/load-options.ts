@@ -26,8 +26,9 @@ const table = optionTable("loadOptions", {
 
 /**
  * Options of `connect` from all sources together. Flags win over the environment, and that over the file, setting by
- * setting; except that a token replaces a user with its password and the other way round, and that a demand for plaintext
- * (`--insecure-transport`) replaces certificates of lower sources. Without endpoints: `127.0.0.1:2379`.
+ * setting; except that a token replaces a user with its password and the other way round, that the password of
+ * `name:password` goes when another name comes, and that a demand for plaintext (`--insecure-transport`) replaces
+ * certificates of lower sources. Without endpoints: `127.0.0.1:2379`.
  *
  * @throws {@link ConfigError} that names the source of what cannot be used.
  */

@@ -5,8 +5,8 @@ import { parseDuration } from "./duration.js";
 // Timers of Node are signed 32-bit integers and fire at once when given more.
 const longestMs = 2 ** 31 - 1;
 
-// Readers of values that are written as text. None repeats the text: a flag whose value is missing may have swallowed a
-// password.
+// Readers of values that are written as text. None repeats the text, but for endpoints: a flag whose value is missing may
+// have swallowed a password.
 
 /** `true` and `false` in the spellings of Go's `strconv.ParseBool`. */
 export function readFlag(text: string, origin: SettingOrigin): boolean {

@@ -46,12 +46,16 @@ export function without(settings: Settings, names: readonly (keyof Settings)[]):
 
 /**
  * Puts settings over others. Each wins by itself, except where two make sense only together: a token replaces user and
- * password and they replace a token, and a demand for plaintext replaces certificates.
+ * password and they replace a token, a password that stands behind a name (`name:password`) goes with that name, and a
+ * demand for plaintext replaces certificates.
  */
 export function merge(lower: Settings, higher: Settings): Settings {
   let kept = lower;
   if (higher.token !== undefined) kept = without(kept, ["username", "password"]);
   if (higher.username !== undefined || higher.password !== undefined) kept = without(kept, ["token"]);
+  if (higher.username !== undefined && kept.password?.origin === kept.username?.origin) {
+    kept = without(kept, ["password"]);
+  }
   if (higher.insecureTransport?.value === true) kept = without(kept, tlsSettings);
   return { ...kept, ...higher };
 }

@@ -2,7 +2,7 @@ import { ConfigError, type SettingOrigin } from "./config-error.js";
 import { checkDuration, checkEndpoints, readDuration } from "./read-value.js";
 import type { Settings } from "./settings.js";
 
-/** Reads one value of a YAML file. A value that Go takes for "not set" sets nothing. */
+/** Reads one value of a YAML file, which is not empty. A number that Go takes for "not set" sets nothing. */
 type Read = (value: unknown, origin: SettingOrigin) => Settings;
 
 function setting<Value>(
@@ -15,8 +15,8 @@ function setting<Value>(
   };
 }
 
-function text(value: unknown, origin: SettingOrigin): string | undefined {
-  if (typeof value === "string") return value === "" ? undefined : value;
+function text(value: unknown, origin: SettingOrigin): string {
+  if (typeof value === "string") return value;
   const isScalar = ["number", "bigint", "boolean"].includes(typeof value);
   throw new ConfigError(origin, `expected text${isScalar ? "; put it in quotes" : ""}`);
 }
