@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { createEtcdFromEnv } from "./index.js";
+import { ConfigError, createEtcdFromEnv } from "./index.js";
 
 describe("createEtcdFromEnv", () => {
   afterEach(() => vi.unstubAllEnvs());
@@ -27,6 +27,7 @@ describe("createEtcdFromEnv", () => {
   it("refuses variables and options that cannot be used", () => {
     expect(() => createEtcdFromEnv({ endpoint: "a:1" } as never)).toThrow('unknown option "endpoint"');
     vi.stubEnv("ETCDCTL_DIAL_TIMEOUT", "5");
+    expect(() => createEtcdFromEnv()).toThrow(ConfigError);
     expect(() => createEtcdFromEnv()).toThrow("ETCDCTL_DIAL_TIMEOUT: expected a duration with its unit");
   });
 });

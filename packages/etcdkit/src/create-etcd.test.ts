@@ -6,6 +6,7 @@ import { KV } from "@etcdkit/core/protocol";
 import * as kv from "@etcdkit/kv";
 import * as lease from "@etcdkit/lease";
 import * as maintenance from "@etcdkit/maintenance";
+import * as watch from "@etcdkit/watch";
 import { describe, expect, it } from "vitest";
 import * as etcdkit from "./index.js";
 
@@ -59,6 +60,7 @@ describe("etcdkit", () => {
       ...kv,
       ...lease,
       ...maintenance,
+      ...watch,
     })) {
       expect([name, (etcdkit as Readonly<Record<string, unknown>>)[name]]).toEqual([name, value]);
     }

@@ -5,6 +5,7 @@
  */
 export * from "@etcdkit/auth";
 export * from "@etcdkit/cluster";
+export { ConfigError, type SettingOrigin } from "@etcdkit/config/env";
 export * from "@etcdkit/core";
 export * from "@etcdkit/kv";
 export * from "@etcdkit/lease";
