@@ -90,7 +90,7 @@ describeEachEtcd("a watch", (etcd) => {
       for (let i = 1; i < 8; i++) await kv.put(prefix, `${i}`);
       await observer.count(3);
       expect(observer.events).toEqual([5, 6, 7].map((i) => `put ${prefix} ${i}`));
-      expect(observer.batches[0]?.revision).toBe(startRevision);
+      expect(observer.revisions[0]).toBe(startRevision);
     }));
 
   // v3_watch_test.go:TestV3WatchWrongRange
@@ -219,9 +219,8 @@ describeEachEtcd("a watch", (etcd) => {
       last += 1n;
       for (const { observer, revision } of watches) {
         await observer.reached(last);
-        const revisions = observer.batches.map((batch) => batch.revision);
         const expected = Array.from({ length: Number(last - revision) }, (_, i) => revision + BigInt(i) + 1n);
-        expect(revisions).toEqual(expected);
+        expect(observer.revisions).toEqual(expected);
       }
     }));
 

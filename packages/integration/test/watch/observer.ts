@@ -35,6 +35,13 @@ export class Observer {
     );
   }
 
+  /** The revisions of the events so far. A batch may have several. */
+  get revisions(): bigint[] {
+    return this.batches.flatMap((batch) =>
+      batch.kind === "events" ? batch.events.map(({ kv }) => kv?.modRevision ?? 0n) : [],
+    );
+  }
+
   /** Waits for a condition on what was delivered; rejects when the watch ends, or time is up, before. */
   async until(condition: () => boolean, timeoutMs = 10_000): Promise<void> {
     const late = AbortSignal.timeout(timeoutMs);
