@@ -168,6 +168,11 @@ describe("a damaged file", () => {
   const leafOf = (entries: readonly EntryPlan[]): Buffer =>
     boltFile(2, [{ leaf: [{ key: "key", value: bucketAt(3), isBucket: true }] }, { leaf: entries }]);
 
+  /** Two entries, the value of the first of which goes on over the second. */
+  const overlapping = leafOf([two, nine]);
+  const lengthAt = 3 * pageSize + 16 + 12;
+  overlapping.writeUInt32LE(overlapping.readUInt32LE(lengthAt) + 1, lengthAt);
+
   /** The database with a change to the page of this number. */
   function tampered(page: number, change: (bytes: Buffer) => void): Buffer {
     const copy = Buffer.from(database);
@@ -205,6 +210,7 @@ describe("a damaged file", () => {
     ["has a page that is longer than the rest", tampered(4, (bytes) => bytes.writeUInt32LE(2 ** 32 - 1, 12))],
     ["has an entry beyond its page", tampered(4, (bytes) => bytes.writeUInt32LE(2 ** 32 - 1, 16 + 4))],
     ["has a value beyond its page", tampered(4, (bytes) => bytes.writeUInt32LE(1_000, 16 + 12))],
+    ["has entries that share bytes", overlapping],
     ["has its keys out of order", leafOf([nine, two])],
     ["has a key twice", leafOf([two, two])],
     ["has a revision that is too short", leafOf([{ key: "short", value: "" }])],

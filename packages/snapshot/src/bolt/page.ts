@@ -38,20 +38,26 @@ export function parsePage(bytes: Buffer): Page {
     throw damage(`a page of ${bytes.length} bytes claims ${count} elements`);
   }
   const offsets = Array.from({ length: count }, (_, i) => pageHeaderBytes + i * elementBytes);
-  if (flags === leafFlag) return { kind: "leaf", entries: offsets.map((offset) => readEntry(bytes, offset)) };
+  if (flags === leafFlag) return { kind: "leaf", entries: readEntries(bytes, offsets) };
   if (flags !== branchFlag) throw damage(`a page has the unexpected flags ${flags}`);
   return { kind: "branch", children: offsets.map((offset) => Number(bytes.readBigUInt64LE(offset + 8))) };
 }
 
-function readEntry(bytes: Buffer, offset: number): Entry {
-  const flags = bytes.readUInt32LE(offset);
-  const start = offset + bytes.readUInt32LE(offset + 4);
-  const middle = start + bytes.readUInt32LE(offset + 8);
-  const end = middle + bytes.readUInt32LE(offset + 12);
-  if (end > bytes.length) throw damage("an entry reaches beyond its page");
-  return {
-    key: bytes.subarray(start, middle),
-    value: bytes.subarray(middle, end),
-    isBucket: (flags & bucketFlag) !== 0,
-  };
+/** Entries lie one behind the other, after the list of them. If they could share bytes, a small page would hold endlessly much. */
+function readEntries(bytes: Buffer, offsets: readonly number[]): readonly Entry[] {
+  let free = pageHeaderBytes + offsets.length * elementBytes;
+  return offsets.map((offset) => {
+    const flags = bytes.readUInt32LE(offset);
+    const start = offset + bytes.readUInt32LE(offset + 4);
+    const middle = start + bytes.readUInt32LE(offset + 8);
+    const end = middle + bytes.readUInt32LE(offset + 12);
+    if (start < free) throw damage("an entry reaches into another one");
+    if (end > bytes.length) throw damage("an entry reaches beyond its page");
+    free = end;
+    return {
+      key: bytes.subarray(start, middle),
+      value: bytes.subarray(middle, end),
+      isBucket: (flags & bucketFlag) !== 0,
+    };
+  });
 }
