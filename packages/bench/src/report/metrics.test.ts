@@ -63,7 +63,7 @@ describe("describeWorkload", () => {
       "a put and its event at 99 of 100 watches of one range on one stream, values of 64 KiB, 1 of which is not read any more",
     ],
     ["watchers-idle-10000", "10,000 watches of one key on one stream while nothing happens, without readers"],
-    ["leases-10000", "10,000 leases of 6 s kept alive"],
+    ["leases-10000", "10,000 leases of 9 s kept alive"],
   ])("says what %s is", (name, text) => {
     expect(describeWorkload(named(name))).toBe(`${name}: ${text}`);
   });

@@ -3,10 +3,11 @@ import { leasesOf } from "../clients/parts-of-driver.js";
 import { leaseCount, renewalCount } from "../server-says.js";
 import { type HoldingKind, needed, type Workload } from "./workload.js";
 
-const ttlSeconds = 6;
+// Long enough that a busy machine does not lose what a client keeps.
+const ttlSeconds = 9;
 const pollMs = 20;
 
-/** Leases that are kept alive. A client renews each at a third of its time to live, every 2 s. */
+/** Leases that are kept alive. A client renews each at a third of its time to live, every 3 s. */
 export const leaseHoldWorkloads: readonly Workload[] = [1_000, 10_000].map((held) => ({
   name: `leases-${held}`,
   kind: "lease-hold" as const,
