@@ -28,6 +28,7 @@ export async function disarmAlarms(
   if (memberId !== undefined && type !== undefined) {
     return decodeAlarms(await disarm(transport, { memberID: memberId, alarm: wireTypes[type] }, call));
   }
+  const rest = within(call);
   const listed = await fetchAlarms(transport, call);
   const fitting = listed.alarms.filter(
     (one) =>
@@ -37,11 +38,19 @@ export async function disarmAlarms(
   let header = headerOf(listed);
   const alarms: Alarm[] = [];
   for (const one of fitting) {
-    const answer = decodeAlarms(await disarm(transport, one, call));
+    const answer = decodeAlarms(await disarm(transport, one, rest()));
     header = answer.header;
     alarms.push(...answer.alarms);
   }
   return { header, alarms };
+}
+
+/** The options of the calls that together are the one that was asked for: each has the time that those before have left. */
+function within(call: CallOptions | undefined): () => CallOptions | undefined {
+  const timeoutMs = call?.timeoutMs;
+  if (timeoutMs === undefined) return () => call;
+  const until = performance.now() + timeoutMs;
+  return () => ({ ...call, timeoutMs: Math.max(until - performance.now(), 1) });
 }
 
 /** One method lists and disarms, so it does not count as a read; this request is one, and may be repeated. */

@@ -278,6 +278,20 @@ describe("alarms", () => {
     expect(asked.map(({ action }) => action)).toEqual([AlarmRequest_AlarmAction.DEACTIVATE]);
   });
 
+  it("are all disarmed within the time that the call is given", async () => {
+    const { maintenance, requests } = fake({
+      alarm: async ({ action }) => {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        return action === AlarmRequest_AlarmAction.GET ? { alarms: raised } : {};
+      },
+    });
+    await maintenance.alarmDisarm({}, { timeoutMs: 60_000 });
+    const left = requests.map(({ timeoutMs = 0 }) => timeoutMs);
+    expect(left).toHaveLength(1 + raised.length);
+    expect(left.toSorted((a, b) => b - a)).toEqual(left);
+    expect(left.at(-1)).toBeLessThan(60_000 - 4 * 4);
+  });
+
   it("are listed again when a member fails, but never disarmed again", async () => {
     const counts = { list: 0, disarm: 0 };
     const { maintenance } = fake({

@@ -51,6 +51,7 @@ export interface Maintenance {
    *
    * @param which - Without a member, or without a type, the alarms are listed first, and each that fits is disarmed. One
    * that fails leaves those before it disarmed. Default: all.
+   * @param options - `timeoutMs` is for all of it; the connection's default counts for each request.
    * @returns The alarms that were raised until now.
    */
   alarmDisarm(which?: AlarmSelection, options?: AnyMemberOptions): Promise<AlarmResult>;
