@@ -1,5 +1,6 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
 import { gzipSync } from "node:zlib";
+import { Code } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
 import { caught } from "../test/support/caught.js";
 import { begin, finish, frame, reply } from "../test/support/http2-server.js";
@@ -200,6 +201,7 @@ describe.each(transports)("%s", (_, make) => {
       await left;
       await link.transport.close();
       expect(judged(await failed)).toEqual(unclear);
+      expect(await failed).toMatchObject({ code: Code.Unavailable });
     });
   });
 });

@@ -1,8 +1,9 @@
-import { ConnectError } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { failureKindOf } from "../failure-kind.js";
 import { TransportError } from "../transport-error.js";
 
 // Of a reset either connect-node tells or Node itself, whichever comes first, each in its own words.
+const resetStream = /^(http\/2 s|S)tream closed with error code /;
 const refusedStream = /^(http\/2 s|S)tream closed with error code (NGHTTP2_)?REFUSED_STREAM/;
 
 /** What connect-node rejected with, as a {@link TransportError}, unless the server sent it or the caller aborted. */
@@ -12,5 +13,13 @@ export function requestFailure(error: unknown, signal: AbortSignal | undefined):
   if (kind === undefined) return error;
   // RFC 9113, 8.7. Streams beyond the last one of GOAWAY end so in Node, too.
   const disposition = refusedStream.test(error.rawMessage) ? "refused" : "unknown";
-  return new TransportError(kind, error.rawMessage, error.code, disposition, error);
+  // connect-node takes the end of the session for an internal error.
+  const isLost = kind === "link" && error.code === Code.Internal && !resetStream.test(error.rawMessage);
+  return new TransportError(
+    kind,
+    error.rawMessage,
+    isLost ? Code.Unavailable : error.code,
+    disposition,
+    error,
+  );
 }
