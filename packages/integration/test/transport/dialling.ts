@@ -27,15 +27,19 @@ export interface Dialling {
 
 const mostAttempts = 5;
 
-/**
- * Our own transport dials when it is told to, and says of a call that failed whether the server can have seen it. This
- * adds the least that a caller has to do with that: dial, and ask again when the server has not seen the request.
- */
+/** Our own transport to an endpoint. */
 export function openDialling(
   endpoint: string,
   options: Omit<Http2TransportOptions, "endpoint"> = {},
 ): Dialling {
-  const link = createHttp2Transport({ ...options, endpoint: addressOf(endpoint) });
+  return diallingOver(createHttp2Transport({ ...options, endpoint: addressOf(endpoint) }));
+}
+
+/**
+ * A link dials when it is told to, and says of a call that failed whether the server can have seen it. This adds the
+ * least that a caller has to do with that: dial, and ask again when the server has not seen the request.
+ */
+export function diallingOver(link: EndpointTransport): Dialling {
   const never = new AbortController().signal;
 
   /** What aborts a call is told by the call. */
