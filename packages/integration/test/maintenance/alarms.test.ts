@@ -78,7 +78,8 @@ describeEachEtcd("an alarm", (etcd) => {
       });
     }
 
-    // F41; integration/v3_alarm_test.go:TestV3CorruptAlarm, common/alarm_test.go:TestAlarmlistOnMemberRestart
+    // F41; integration/v3_alarm_test.go:TestV3CorruptAlarm, TestV3AlarmDeactivate,
+    // common/alarm_test.go:TestAlarmlistOnMemberRestart
     it("stops writes, outlives a restart, and is disarmed by member and kind", async () => {
       await using connection = shared.connect();
       const [kv, maintenance] = [createKv(connection), createMaintenance(connection)];

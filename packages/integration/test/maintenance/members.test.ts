@@ -144,7 +144,8 @@ describeEachEtcd("the members of a cluster", (etcd) => {
     expect((await kv.delete({ prefix })).deleted).toBe(1);
   });
 
-  // maintenance_test.go:TestMaintenanceMoveLeader, integration/v3_leadership_test.go:TestMoveLeader, TestMoveLeaderError
+  // maintenance_test.go:TestMaintenanceMoveLeader,
+  // integration/v3_leadership_test.go:TestMoveLeaderService, TestMoveLeaderError
   it("hand over leadership when the leader is told to, and only then", async () => {
     const { leader, followers } = await rolesOf(shared.cluster);
     const [follower] = followers;

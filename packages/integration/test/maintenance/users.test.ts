@@ -1,7 +1,7 @@
 import { createClient } from "@connectrpc/connect";
 import type { ConnectOptions } from "@etcdkit/core";
 import { Auth } from "@etcdkit/core/protocol";
-import { createMaintenance, type Maintenance } from "@etcdkit/maintenance";
+import { createHealth, createMaintenance, type Maintenance } from "@etcdkit/maintenance";
 import { openGrpcTransport } from "@etcdkit/testing";
 import { describe, expect, it } from "vitest";
 import { credentialsOf } from "../auth/users.js";
@@ -70,6 +70,20 @@ describeEachEtcd("a cluster with users", (etcd) => {
       expect(await attempt(name, "none")).toBe(asks === "nobody" ? "done" : "USER_EMPTY");
       const wrong = { username: root.name, password: "wrong" };
       expect(await attempt(name, wrong)).toBe("AUTH_FAILED");
+    });
+
+    // e2e/ctl_v3_auth_test.go:TestCtlV3AuthEndpointHealth
+    it("tells everybody that its members serve, but those whose log-in is refused", async () => {
+      const { root, reader } = shared.cluster.auth ?? {};
+      if (root === undefined || reader === undefined) throw new Error("the cluster has no users");
+      const [endpoint = ""] = shared.endpoints;
+      for (const credentials of [credentialsOf(root), credentialsOf(reader), undefined]) {
+        await using connection = shared.connect({ credentials });
+        expect(await createHealth(connection).check(endpoint)).toBe("serving");
+      }
+      await using stranger = shared.connect({ credentials: { username: root.name, password: "wrong" } });
+      const { error } = await rejection(() => createHealth(stranger).check(endpoint));
+      expect(error.code).toBe("AUTH_FAILED");
     });
 
     // The words for it differ from those of other calls.

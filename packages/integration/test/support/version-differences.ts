@@ -36,7 +36,7 @@ export type VersionDifference =
   | "stop-on-defrag"
   | "tls-max-version"
   | "tombstone-at-compaction"
-  | "txn-prev-kv-permissions";
+  | "txn-put-permissions";
 
 /** All that servers of different versions do differently and that tests take into account. */
 export const versionDifferences: Readonly<Record<VersionDifference, VersionRange>> = {
@@ -156,10 +156,10 @@ export const versionDifferences: Readonly<Record<VersionDifference, VersionRange
     reason:
       "Since then the role root has the permission that it is in effect: every key. Before, it told of what it was granted, which meant nothing.",
   },
-  "txn-prev-kv-permissions": {
+  "txn-put-permissions": {
     since: ["3.4.44", "3.5.30", "3.6.11"],
     reason:
-      "Older servers let a put in a transaction answer with the previous value of a key that the user may write and not read (CVE-2026-44283).",
+      "Older servers let a put in a transaction answer with the previous value of a key that the user may write and not read, and tie its key to a lease with keys that the user may not write (CVE-2026-44283).",
   },
 };
 

@@ -241,7 +241,7 @@ describeEachEtcd("permissions", (etcd) => {
       });
 
       // integration/v3_auth_test.go:TestReadWithPrevKvInTXN
-      const kept = etcd.has("txn-prev-kv-permissions");
+      const kept = etcd.has("txn-put-permissions");
       it(`to read are ${kept ? "" : "not "}asked for when a put answers with what was there`, async () => {
         const key = uniqueKey();
         const user = await addUser(["write", key]);
