@@ -9,6 +9,7 @@ describe("grpcStatusOf", () => {
     [new EtcdError("UNAVAILABLE", "x"), "UNAVAILABLE"],
     [new EtcdError("TLS", "x"), "UNAVAILABLE"],
     [new EtcdError("CLOSED", "x"), "CANCELLED"],
+    [new EtcdError("CANCELLED", "x"), "CANCELLED"],
     [new EtcdError("PROTOCOL", "x"), "INTERNAL"],
     [new EtcdError("MESSAGE_TOO_LARGE", "x"), "RESOURCE_EXHAUSTED"],
     [new EtcdError("OLD_CLUSTER", "x"), "FAILED_PRECONDITION"],

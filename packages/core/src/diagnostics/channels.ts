@@ -18,7 +18,7 @@ export interface CallAttempt {
   readonly attempt: number;
   /** From sending to the end of the answer; of a stream to its end. In milliseconds. */
   readonly durationMs: number;
-  /** Why it failed. `undefined` when it was answered, and when the reader left a stream. */
+  /** Why it failed; `CANCELLED` when the caller aborted. `undefined` when it was answered, and when a stream was left. */
   readonly error: EtcdError | undefined;
   /** The context values that the call was made with: the same object in every attempt of a call. */
   readonly context: ContextValues | undefined;

@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { createClient } from "@connectrpc/connect";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { caught } from "../../test/caught.js";
@@ -98,6 +99,21 @@ describe("the channel of attempts", () => {
     await using connection = cluster.connect(a);
     await caught(put(connection));
     expect(seen).toMatchObject([{ method: "Put", attempt: 1, error: { outcome: "unknown" } }]);
+  });
+
+  it("tells of an attempt that the caller aborts that it was, not that the endpoint failed, and not why", async () => {
+    const cluster = new FakeCluster();
+    const controller = new AbortController();
+    cluster.answer = () => {
+      controller.abort(new Error("s3cret"));
+      return new Promise(() => undefined);
+    };
+    await using connection = cluster.connect(a);
+    await caught(createClient(KV, connection.transport).put({}, { signal: controller.signal }));
+    expect(seen).toMatchObject([
+      { method: "Put", attempt: 1, error: { code: "CANCELLED", endpoint: a, outcome: "unknown" } },
+    ]);
+    expect(inspect(seen, { depth: 9 })).not.toContain("s3cret");
   });
 
   it("tells of log-ins too, without password or token", async () => {

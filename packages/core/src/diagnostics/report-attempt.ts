@@ -1,6 +1,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { ContextValues } from "@connectrpc/connect";
 import type { Call } from "../connection/call.js";
+import { EtcdError } from "../errors/etcd-error.js";
 import { fromTransport } from "../errors/from-transport.js";
 import { diagnostics } from "./channels.js";
 
@@ -16,7 +17,7 @@ export function reportAttempt(
   context: ContextValues | undefined,
 ): EndAttempt | undefined {
   if (!attempts.hasSubscribers) return undefined;
-  const { at: endpoint = "", writes } = call;
+  const { at: endpoint = "" } = call;
   const attempt = call.attempts + 1;
   const startedAt = call.now;
   let ended = false;
@@ -30,9 +31,16 @@ export function reportAttempt(
       endpoint,
       attempt,
       durationMs: call.now - startedAt,
-      error:
-        failure === undefined ? undefined : fromTransport(failure, { method: method.name, endpoint, writes }),
+      error: failure === undefined ? undefined : told(call, failure, method.name, endpoint),
       context,
     });
   };
+}
+
+/** An abort is no failure of either side, whatever the transport makes of it; its reason is between the caller and the call. */
+function told({ signal, writes }: Call, failure: unknown, method: string, endpoint: string): EtcdError {
+  const error = fromTransport(failure, { method, endpoint, writes });
+  if (signal?.aborted !== true) return error;
+  const { outcome } = error;
+  return new EtcdError("CANCELLED", `the call was aborted (${method} at ${endpoint})`, { endpoint, outcome });
 }
