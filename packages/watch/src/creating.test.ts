@@ -55,19 +55,31 @@ describe("a watch that is being created", () => {
     expect(await watch.created).toEqual({ revision: 5n });
   });
 
-  it("waits its turn: the server is asked for one at a time", async () => {
+  it("is asked for beside others, and is told from them by the order of the answers", async () => {
     const etcd = new FakeEtcd();
     const watcher = createWatcher(etcd);
     const watches = ["a", "b", "c"].map((key) => watcher.watch(key));
     const stream = await etcd.stream();
-    expect((await stream.create()).key).toEqual(text("a"));
-    expect(stream.unread).toBe(0);
-    stream.created(0, 5);
-    expect((await stream.accept(1, 6)).key).toEqual(text("b"));
-    expect((await stream.accept(2, 7)).key).toEqual(text("c"));
+    for (const key of ["a", "b", "c"]) expect((await stream.create()).key).toEqual(text(key));
+    for (const id of [0, 1, 2]) stream.created(id, 5 + id);
     const created = await Promise.all(watches.map((watch) => watch.created));
     expect(created.map(({ revision }) => revision)).toEqual([5n, 6n, 7n]);
     expect(etcd.opened).toBe(1);
+  });
+
+  it("waits its turn where 64 are being created", async () => {
+    const etcd = new FakeEtcd();
+    const watcher = createWatcher(etcd);
+    const watches = Array.from({ length: 66 }, (_, index) => watcher.watch(`${index}`));
+    const stream = await etcd.stream();
+    for (let index = 0; index < 64; index++) await stream.create();
+    expect(stream.unread).toBe(0);
+    stream.created(0, 5);
+    expect((await stream.create()).key).toEqual(text("64"));
+    expect(stream.unread).toBe(0);
+    for (let id = 1; id < 65; id++) stream.created(id, 5);
+    await stream.accept(65, 9);
+    expect(await watches.at(-1)?.created).toEqual({ revision: 9n });
   });
 
   it("delivers exactly what is later than created, also when the header is ahead of the events", async () => {
@@ -99,27 +111,29 @@ describe("a watch that is being created", () => {
     const second = watcher.watch("b");
     const stream = await etcd.stream();
     await stream.create();
+    await stream.create();
     await first.close();
     stream.created(0, 5);
     expect(await stream.cancel()).toBe(0n);
-    await stream.accept(1, 5);
+    stream.created(1, 5);
     expect(await second.created).toEqual({ revision: 5n });
   });
 
   it("is not asked for when it was closed before its turn", async () => {
     const etcd = new FakeEtcd();
     const watcher = createWatcher(etcd);
-    watcher.watch("a");
+    for (let index = 0; index < 64; index++) watcher.watch("a");
     const second = watcher.watch("b");
     watcher.watch("c");
     const stream = await etcd.stream();
     await second.close();
-    await stream.accept(0, 5);
-    expect((await stream.accept(1, 5)).key).toEqual(text("c"));
+    for (let index = 0; index < 64; index++) await stream.accept(index, 5);
+    expect((await stream.accept(64, 5)).key).toEqual(text("c"));
   });
 });
 
 describe("streams", () => {
+  // client/v3/watch_test.go:TestStreamKeyFromCtx
   it("are shared by watches with the same metadata, however it is spelt", async () => {
     const etcd = new FakeEtcd();
     const watcher = createWatcher(etcd);

@@ -237,6 +237,7 @@ describe("op.txn", () => {
     expect(txn).toEqual(before);
   });
 
+  // client/v3/txn_test.go:TestTxnPanics: without a builder, its misuses are those of lists and their elements
   it.each<[string, unknown, Error]>([
     ["no object", undefined, new TypeError("txn must be an object ({ compare, success, failure })")],
     ["a list", [], new TypeError("txn must be an object ({ compare, success, failure })")],

@@ -37,7 +37,8 @@ describeEachEtcd("a watch and compaction", (etcd) => {
     return last;
   }
 
-  // watch_test.go:TestWatchCompactRevision, e2e/watch_test.go:TestStartWatcherFromCompactedRevision
+  // watch_test.go:TestWatchCompactRevision, kv_test.go:TestKVCompact,
+  // e2e/watch_test.go:TestStartWatcherFromCompactedRevision
   it("that starts before what is left ends with COMPACTED, which names what is left", () =>
     onLink(async ({ kv, watcher, prefix }) => {
       const last = await write(kv, prefix, 5);
