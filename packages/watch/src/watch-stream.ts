@@ -25,6 +25,8 @@ import { WatchStreamCall } from "./watch-call.js";
 const backOff: BackOff = { baseMs: 25, capMs: 500, jitter: 1 };
 /** A call that lasted this long was no failure: the next one comes at once again. */
 const healthyAfterMs = 1_000;
+/** Creates under way: so that many watches are soon back over a long link, and a server is not swamped by them. */
+const mostCreating = 64;
 const broadcastId = -1n;
 
 /** What a stream needs. */
@@ -45,8 +47,8 @@ export interface StreamSetup {
  * Watches with the same metadata, over one call at a time. When that breaks it opens another one and resumes each watch
  * where it was.
  *
- * Everything happens in order, one answer after the other. At most one create is outstanding, since its answer does not say
- * what it answers: it is the answer to the last create.
+ * Everything happens in order, one answer after the other. The answer to a create does not say what it answers, but the
+ * server answers creates in the order in which it got them.
  */
 export class WatchStream implements SubscriptionHome {
   readonly #setup: StreamSetup;
@@ -57,7 +59,8 @@ export class WatchStream implements SubscriptionHome {
   readonly #active = new Map<number, Subscription>();
   readonly #parked = new Set<Subscription>();
   #waiting = new Set<Subscription>();
-  #creating: Subscription | "abandoned" | undefined;
+  /** Those that the server was asked to create, in order; `undefined` for one that nobody wants any more. */
+  #creating: (Subscription | undefined)[] = [];
   /** Ids that the server was told to cancel: what it still sends for them is old. */
   readonly #cancelled = new Set<number>();
   #call: WatchStreamCall | undefined;
@@ -105,7 +108,7 @@ export class WatchStream implements SubscriptionHome {
     this.#parked.delete(subscription);
     const { place } = subscription;
     if (place === "waiting") this.#waiting.delete(subscription);
-    if (place === "creating") this.#creating = "abandoned";
+    if (place === "creating") this.#creating[this.#creating.indexOf(subscription)] = undefined;
     if (place === "active") this.#deactivate(subscription);
     this.#endIfEmpty();
     this.#setup.onChange();
@@ -143,7 +146,7 @@ export class WatchStream implements SubscriptionHome {
     while (!this.#over) {
       const current = new WatchStreamCall(transport, call, clock.now(), failedAt);
       this.#call = current;
-      this.#createNext();
+      this.#createWaiting();
       // The end of the answers without an error is a broken stream like any other.
       let failure: unknown;
       try {
@@ -179,9 +182,9 @@ export class WatchStream implements SubscriptionHome {
     current.end();
     this.#call = undefined;
     this.#verified = false;
-    const again = [...this.#waiting, ...this.#active.values()];
-    if (this.#creating instanceof Subscription) again.unshift(this.#creating);
-    this.#creating = undefined;
+    const asked = this.#creating.filter((subscription) => subscription !== undefined);
+    const again = [...asked, ...this.#waiting, ...this.#active.values()];
+    this.#creating = [];
     this.#active.clear();
     this.#cancelled.clear();
     this.#waiting = new Set(again);
@@ -198,19 +201,19 @@ export class WatchStream implements SubscriptionHome {
   #enqueue(subscription: Subscription): void {
     subscription.interrupt("waiting");
     this.#waiting.add(subscription);
-    this.#createNext();
+    this.#createWaiting();
   }
 
-  #createNext(): void {
-    if (this.#call === undefined || this.#creating !== undefined) return;
+  #createWaiting(): void {
+    if (this.#call === undefined) return;
     for (const subscription of this.#waiting) {
+      if (this.#creating.length >= mostCreating) return;
       const { request, nextRevision, hasLargeEvents } = subscription;
       this.#waiting.delete(subscription);
       subscription.place = "creating";
-      this.#creating = subscription;
+      this.#creating.push(subscription);
       const fragment = request.fragment ?? (hasLargeEvents || this.#inParts);
       this.#call.send(createMessage(request, nextRevision, fragment));
-      return;
     }
   }
 
@@ -245,12 +248,11 @@ export class WatchStream implements SubscriptionHome {
   }
 
   #onCreated(response: WatchResponse, header: ResponseHeader, current: WatchStreamCall): void {
-    const subscription = this.#creating;
-    this.#creating = undefined;
+    const subscription = this.#creating.shift();
     const id = Number(response.watchId);
     if (response.canceled || response.watchId === broadcastId) {
-      if (subscription instanceof Subscription) this.#onRefused(subscription, response);
-    } else if (subscription instanceof Subscription) {
+      if (subscription !== undefined) this.#onRefused(subscription, response);
+    } else if (subscription !== undefined) {
       this.#active.set(id, subscription);
       subscription.begin(id, header);
       current.worked = true;
@@ -260,7 +262,7 @@ export class WatchStream implements SubscriptionHome {
       // Nobody wants it any more.
       this.#cancel(id);
     }
-    this.#createNext();
+    this.#createWaiting();
   }
 
   #onCanceled(response: WatchResponse): void {
