@@ -1,7 +1,7 @@
 import { createClient } from "@connectrpc/connect";
 import { connect, diagnostics } from "@etcdkit/core";
 import { KV, Watch } from "@etcdkit/core/protocol";
-import { Counter, register as globalRegistry, Registry } from "prom-client";
+import { Counter, register as globalRegistry, type OpenMetricsContentType, Registry } from "prom-client";
 import { afterEach, describe, expect, it } from "vitest";
 import { cluster } from "../test/cluster.js";
 import { createPrometheusMetrics, type PrometheusMetrics } from "./prometheus.js";
@@ -50,6 +50,18 @@ describe("createPrometheusMetrics", () => {
       `grpc_client_msg_sent_total{${labels("Put")}} 1`,
     );
     expect(await lines("grpc_client_handling_seconds")).toEqual([]);
+  });
+
+  it("goes into a registry that writes OpenMetrics as well", async () => {
+    const open = new Registry<OpenMetricsContentType>();
+    open.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+    metrics = createPrometheusMetrics({ register: open, handlingSeconds: [1] });
+    await using connection = connect({ ...cluster(), interceptors: [metrics.interceptor] });
+    await createClient(KV, connection.transport).range({});
+    const page = await open.metrics();
+    expect(page).toContain("# TYPE grpc_client_started counter\n");
+    expect(page).toMatch(/^grpc_client_started_total\{.*\} 1$/m);
+    expect(page).toMatch(/^grpc_client_handling_seconds_bucket\{le="1",.*\} 1$/m);
   });
 
   it("counts the messages of a stream", async () => {

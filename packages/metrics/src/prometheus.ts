@@ -11,15 +11,22 @@ import {
   type GrpcStatus,
   optionTable,
 } from "@etcdkit/core";
-import { Counter, Gauge, register as globalRegistry, Histogram, Registry } from "prom-client";
+import {
+  Counter,
+  Gauge,
+  register as globalRegistry,
+  Histogram,
+  Registry,
+  type RegistryContentType,
+} from "prom-client";
 import { type ClientState, openClientState } from "./client-state.js";
 import { grpcStatusOf } from "./grpc-status-of.js";
 import { type CallInterceptor, observeCalls } from "./observe-calls.js";
 
 /** Where and what is measured. */
 export interface PrometheusOptions {
-  /** The registry that the metrics are added to. Default: that of `prom-client`. */
-  readonly register?: Registry | undefined;
+  /** The registry that the metrics are added to, of either format. Default: that of `prom-client`. */
+  readonly register?: Registry<RegistryContentType> | undefined;
   /**
    * Adds the histogram `grpc_client_handling_seconds`, which costs a time series per method and bucket: `true` with the
    * buckets of Prometheus's clients (5 ms to 10 s), or with these upper bounds in seconds, in rising order. Default `false`.
