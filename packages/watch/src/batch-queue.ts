@@ -37,6 +37,7 @@ export class BatchQueue {
   push(batch: WatchBatch): void {
     if (this.#end !== undefined) return;
     const reader = this.#readers?.shift();
+    if (this.#readers?.length === 0) this.#readers = undefined;
     if (reader !== undefined) {
       reader.resolve({ done: false, value: batch });
       return;
@@ -66,8 +67,10 @@ export class BatchQueue {
       return "error" in end ? Promise.reject(end.error) : Promise.resolve({ done: true, value: undefined });
     }
     return new Promise((resolve, reject) => {
-      this.#readers ??= [];
-      this.#readers.push({ resolve, reject });
+      const reader = { resolve, reject };
+      // A list that grows by itself makes room for many at once.
+      if (this.#readers === undefined) this.#readers = [reader];
+      else this.#readers.push(reader);
     });
   }
 

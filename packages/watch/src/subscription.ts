@@ -108,13 +108,7 @@ export class Subscription implements Watch {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<WatchBatch, undefined> {
-    return {
-      next: () => this.queue.next(),
-      return: async () => {
-        await this.close();
-        return { done: true, value: undefined };
-      },
-    };
+    return new WatchReader(this);
   }
 
   /** The caller's signal has aborted. */
@@ -243,4 +237,22 @@ function bytesOf(event: Event | undefined): number {
 
 function revisionOf(event: Event | undefined): bigint {
   return event?.kv?.modRevision ?? 0n;
+}
+
+/** The iteration of a watch. A class, since most readers wait for long and closures of their own would cost several times as much. */
+class WatchReader implements AsyncIterator<WatchBatch, undefined> {
+  readonly #watch: Subscription;
+
+  constructor(watch: Subscription) {
+    this.#watch = watch;
+  }
+
+  next(): Promise<IteratorResult<WatchBatch, undefined>> {
+    return this.#watch.queue.next();
+  }
+
+  async return(): Promise<IteratorResult<WatchBatch, undefined>> {
+    await this.#watch.close();
+    return { done: true, value: undefined };
+  }
 }
