@@ -1,5 +1,5 @@
 import type { SettingOrigin } from "./config-error.js";
-import { readDuration, readEndpoints, readFlag } from "./read-value.js";
+import { readBytes, readDuration, readEndpoints, readFlag } from "./read-value.js";
 import type { Settings } from "./settings.js";
 
 /** Reads the text of one setting. */
@@ -22,6 +22,16 @@ function flag(name: keyof Settings): EtcdctlSetting {
   return { ...setting(name, readFlag), isFlag: true };
 }
 
+/** A limit in bytes, of which 0 stands for the default. */
+function limit(name: keyof Settings): EtcdctlSetting {
+  return {
+    read(text, origin) {
+      const value = readBytes(text, origin);
+      return value === 0 ? {} : { [name]: { value, origin } };
+    },
+  };
+}
+
 const asIs = (text: string): string => text;
 
 /** Of the user `name:password` the name; a name may not hold a colon, a password may. */
@@ -42,6 +52,8 @@ export const etcdctlSettings: ReadonlyMap<string, EtcdctlSetting> = new Map(
     "command-timeout": setting("callTimeoutMs", readDuration),
     "keepalive-time": setting("keepAliveIntervalMs", readDuration),
     "keepalive-timeout": setting("keepAliveTimeoutMs", readDuration),
+    "max-request-bytes": limit("maxSendBytes"),
+    "max-recv-bytes": limit("maxReceiveBytes"),
     cacert: setting("caFile", asIs),
     cert: setting("certFile", asIs),
     key: setting("keyFile", asIs),

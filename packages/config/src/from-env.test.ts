@@ -13,6 +13,8 @@ describe("optionsFromEnv", () => {
       ETCDCTL_COMMAND_TIMEOUT: "1m30s",
       ETCDCTL_KEEPALIVE_TIME: "20s",
       ETCDCTL_KEEPALIVE_TIMEOUT: "6s",
+      ETCDCTL_MAX_REQUEST_BYTES: "1048576",
+      ETCDCTL_MAX_RECV_BYTES: "2147483647",
       ETCDCTL_CACERT: files.caFile,
       ETCDCTL_CERT: files.certFile,
       ETCDCTL_KEY: files.keyFile,
@@ -26,10 +28,23 @@ describe("optionsFromEnv", () => {
       dialTimeoutMs: 3_000,
       callTimeoutMs: 90_000,
       keepAlive: { intervalMs: 20_000, timeoutMs: 6_000 },
+      maxSendBytes: 1_048_576,
+      maxReceiveBytes: 2_147_483_647,
       tls: { caFile: files.caFile, certFile: files.certFile, keyFile: files.keyFile },
       credentials: { username: "root", password: secret },
     });
     expect(() => connect(options)).not.toThrow();
+  });
+
+  it("takes limits of 0 bytes for the default, as etcdctl does, and refuses what is no whole number", () => {
+    expect(optionsFromEnv({ ETCDCTL_MAX_REQUEST_BYTES: "0", ETCDCTL_MAX_RECV_BYTES: "0" })).toEqual({
+      endpoints: ["127.0.0.1:2379"],
+    });
+    for (const text of ["-1", "1.5", "2MiB", "0x10", "2147483648", "99999999999999999999", secret]) {
+      expect(refusal(() => optionsFromEnv({ ETCDCTL_MAX_RECV_BYTES: text })).message).toBe(
+        "ETCDCTL_MAX_RECV_BYTES: expected a whole number from 0 to 2147483647",
+      );
+    }
   });
 
   it("reads the process's own environment unless it is given another", () => {

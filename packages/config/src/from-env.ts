@@ -15,9 +15,9 @@ const discovery = ["DISCOVERY_SRV", "DISCOVERY_SRV_NAME"].map((name) => prefix +
 
 /**
  * Options of `connect` from the environment, by etcdctl's variables: `ETCDCTL_ENDPOINTS`, `_DIAL_TIMEOUT`,
- * `_COMMAND_TIMEOUT`, `_KEEPALIVE_TIME`, `_KEEPALIVE_TIMEOUT`, `_CACERT`, `_CERT`, `_KEY`, `_USER`, `_USERNAME`,
- * `_PASSWORD`, `_AUTH_JWT_TOKEN`, `_INSECURE_TRANSPORT`, `_INSECURE_SKIP_TLS_VERIFY`. One that is empty counts as not
- * set. Without endpoints: `127.0.0.1:2379`, as etcdctl has it.
+ * `_COMMAND_TIMEOUT`, `_KEEPALIVE_TIME`, `_KEEPALIVE_TIMEOUT`, `_MAX_REQUEST_BYTES`, `_MAX_RECV_BYTES`, `_CACERT`, `_CERT`,
+ * `_KEY`, `_USER`, `_USERNAME`, `_PASSWORD`, `_AUTH_JWT_TOKEN`, `_INSECURE_TRANSPORT`, `_INSECURE_SKIP_TLS_VERIFY`. One that
+ * is empty counts as not set. Without endpoints: `127.0.0.1:2379`, as etcdctl has it.
  *
  * @param env - Default `process.env`.
  * @throws {@link ConfigError} for a variable that cannot be used, names a file that cannot be used, or begins with

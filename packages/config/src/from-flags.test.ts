@@ -18,6 +18,7 @@ describe("optionsFromFlags", () => {
         "20s",
         "--keepalive-timeout=6s",
       ],
+      ...["--max-request-bytes=1000", "--max-recv-bytes", "2000"],
       ...["--cacert", caFile, "--cert", certFile, "--key", keyFile],
       ...["--user", "root:pass:word"],
       "--insecure-transport=false",
@@ -27,6 +28,8 @@ describe("optionsFromFlags", () => {
       dialTimeoutMs: 3_000,
       callTimeoutMs: 4_000,
       keepAlive: { intervalMs: 20_000, timeoutMs: 6_000 },
+      maxSendBytes: 1_000,
+      maxReceiveBytes: 2_000,
       tls: { caFile, certFile, keyFile },
       credentials: { username: "root", password: "pass:word" },
     });

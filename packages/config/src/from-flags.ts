@@ -14,8 +14,9 @@ export interface TakenFlags {
 
 /**
  * Options of `connect` from flags by etcdctl's names: `--endpoints`, `--dial-timeout`, `--command-timeout`,
- * `--keepalive-time`, `--keepalive-timeout`, `--cacert`, `--cert`, `--key`, `--user name:password`, `--username`,
- * `--password`, `--auth-jwt-token`, `--insecure-transport`, `--insecure-skip-tls-verify`. A value stands behind `=` or in
+ * `--keepalive-time`, `--keepalive-timeout`, `--max-request-bytes`, `--max-recv-bytes`, `--cacert`, `--cert`, `--key`,
+ * `--user name:password`, `--username`, `--password`, `--auth-jwt-token`, `--insecure-transport`,
+ * `--insecure-skip-tls-verify`. A value stands behind `=` or in
  * the next argument; the last two are `true` without one. Of a flag that is given twice the last counts; `--endpoints`
  * add up. Without endpoints: `127.0.0.1:2379`, as etcdctl has it.
  *

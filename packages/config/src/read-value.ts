@@ -5,6 +5,8 @@ import { parseDuration } from "./duration.js";
 // Timers of Node are signed 32-bit integers and fire at once when given more.
 const longestMs = 2 ** 31 - 1;
 
+const largestMessageBytes = 2 ** 31 - 1;
+
 // Readers of values that are written as text. None repeats the text, but for endpoints: a flag whose value is missing may
 // have swallowed a password.
 
@@ -30,6 +32,13 @@ export function checkDuration(ms: number, origin: SettingOrigin): number {
     throw new ConfigError(origin, `expected a duration from 1ms to ${longestMs}ms (24 days)`);
   }
   return rounded;
+}
+
+/** A number of bytes, as large as a message may be. */
+export function readBytes(text: string, origin: SettingOrigin): number {
+  const bytes = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (bytes <= largestMessageBytes) return bytes;
+  throw new ConfigError(origin, `expected a whole number from 0 to ${largestMessageBytes}`);
 }
 
 /** Endpoints, each spelt as `connect` takes them. */
