@@ -25,6 +25,11 @@ describe("parseBenchCommand", () => {
     ]);
   });
 
+  it("takes the files of several runs to show them together", () => {
+    expect(parseBenchCommand(["--from", "a.json,b.json"]).from).toEqual(["a.json", "b.json"]);
+    expect(parseBenchCommand([]).from).toBeUndefined();
+  });
+
   it("takes clients by name", () => {
     const command = parseBenchCommand([
       "--",

@@ -11,8 +11,8 @@ export interface BenchCommand {
   readonly measureMs: number;
   /** Where the result is written. */
   readonly json?: string | undefined;
-  /** A result that is shown instead of measuring. */
-  readonly from?: string | undefined;
+  /** Results that are shown together instead of measuring. */
+  readonly from?: readonly string[] | undefined;
   /** Whether the page and the picture of the docs are written anew. */
   readonly docs: boolean;
   readonly help: boolean;
@@ -27,7 +27,7 @@ export const benchUsage: string = `Usage: pnpm bench [options]
   --runs <n>          how often each client does each workload, 1 to 100; default 5
   --seconds <n>       how long each run is measured, 0.1 to 60; default 3
   --json <file>       writes all samples to a file
-  --from <file>       shows the samples of such a file instead of measuring
+  --from <files>      shows the samples of such files, separated by commas, instead of measuring
   --docs              writes docs/performance.md and docs/performance.svg anew
 `;
 
@@ -52,7 +52,7 @@ export function parseBenchCommand(args: readonly string[]): BenchCommand {
     runs: number("runs", values.runs, { otherwise: 5, least: 1, most: 100, whole: true }),
     measureMs: number("seconds", values.seconds, { otherwise: 3, least: 0.1, most: 60 }) * 1000,
     json: values.json,
-    from: values.from,
+    from: values.from === undefined ? undefined : names("from", values.from),
     docs: values.docs,
     help: values.help,
   };

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { type BenchCommand, benchUsage, parseBenchCommand } from "./command-line.js";
 import { buildGoProgram, goVersion } from "./go-program.js";
 import { interruption } from "./interruption.js";
-import { type BenchResult, parseResult, resultFormat } from "./report/bench-result.js";
+import { type BenchResult, joinResults, parseResult, resultFormat } from "./report/bench-result.js";
 import { collectFacts } from "./report/collect-facts.js";
 import { renewPage } from "./report/page.js";
 import { pictureOf } from "./report/picture.js";
@@ -30,11 +30,15 @@ async function main(args: readonly string[]): Promise<number> {
   const result =
     command.from === undefined
       ? await measureAll(command)
-      : parseResult(await readFile(command.from, "utf8"));
+      : joinResults(await Promise.all(command.from.map(readResult)));
   if (command.json !== undefined) await writeFile(command.json, `${JSON.stringify(result)}\n`);
   process.stdout.write(`${reportOf(result)}\n`);
   if (command.docs) await writeDocs(result);
   return result.measurements.some(({ failures }) => failures.length > 0) ? 1 : 0;
+}
+
+async function readResult(file: string): Promise<BenchResult> {
+  return parseResult(await readFile(file, "utf8"));
 }
 
 async function measureAll(command: BenchCommand): Promise<BenchResult> {

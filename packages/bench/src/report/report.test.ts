@@ -4,7 +4,7 @@ import type { Sample } from "../job.js";
 import type { Measurement } from "../run-bench.js";
 import { workloads } from "../workloads/all.js";
 import type { Workload } from "../workloads/workload.js";
-import { type BenchResult, parseResult, resultFormat } from "./bench-result.js";
+import { type BenchResult, joinResults, parseResult, resultFormat } from "./bench-result.js";
 import { figuresTable, judge } from "./figures.js";
 import { ownFiguresTable } from "./own-figures.js";
 import { pictureOf } from "./picture.js";
@@ -236,5 +236,32 @@ describe("parseResult", () => {
     expect(() => parseResult(JSON.stringify({ ...result, format: 0 }))).toThrow(TypeError);
     expect(() => parseResult("null")).toThrow(/format 1/);
     expect(() => parseResult("")).toThrow(/from: the file is not JSON/);
+  });
+});
+
+describe("joinResults", () => {
+  const more: BenchResult = {
+    ...result,
+    facts: { ...result.facts, date: "2026-11-21", loadBefore: 0.3 },
+    measurements: [measured("put-64", "ours", sample(30_000, 12)), measured("get-64", "ours", sample(1, 1))],
+  };
+
+  it("shows parts as one; of a workload that is in two the later counts, with its clients", () => {
+    const joined = joinResults([result, more]);
+    expect(joined.measurements.map(({ workload, client }) => [workload.name, client])).toEqual([
+      ["range-100", "ours"],
+      ["put-64", "ours"],
+      ["get-64", "ours"],
+    ]);
+    expect(joined.facts).toMatchObject({ date: "2026-11-21", loadBefore: 0.3 });
+    expect(joinResults([more, result]).facts).toMatchObject({ date: "2026-11-20", loadBefore: 0.3 });
+    expect(joinResults([result])).toEqual(result);
+  });
+
+  it("refuses parts that cannot be compared, and none at all", () => {
+    const other = { ...more, facts: { ...more.facts, node: "26.0.0" } };
+    expect(() => joinResults([result, other])).toThrow("from: the files differ in node");
+    expect(() => joinResults([result, { ...more, runs: 5 }])).toThrow("from: the files differ in runs");
+    expect(() => joinResults([])).toThrow("from: there is no file");
   });
 });
