@@ -32,18 +32,20 @@ export function parseResult(text: string): BenchResult {
 export function joinResults(results: readonly BenchResult[]): BenchResult {
   const [first, ...others] = results;
   if (first === undefined) throw new TypeError("from: there is no file");
-  return others.reduce((before, result) => {
-    const difference = differenceOf(before, result);
-    if (difference !== undefined) throw new TypeError(`from: the files differ in ${difference}`);
-    const again = new Set(result.measurements.map(({ workload }) => workload.name));
-    const kept = before.measurements.filter(({ workload }) => !again.has(workload.name));
-    const loadBefore = Math.max(before.facts.loadBefore, result.facts.loadBefore);
-    return {
-      ...before,
-      facts: { ...result.facts, loadBefore },
-      measurements: [...kept, ...result.measurements],
-    };
-  }, first);
+  return others.reduce(join, first);
+}
+
+function join(before: BenchResult, result: BenchResult): BenchResult {
+  const difference = differenceOf(before, result);
+  if (difference !== undefined) throw new TypeError(`from: the files differ in ${difference}`);
+  const again = new Set(result.measurements.map(({ workload }) => workload.name));
+  const kept = before.measurements.filter(({ workload }) => !again.has(workload.name));
+  const loadBefore = Math.max(before.facts.loadBefore, result.facts.loadBefore);
+  return {
+    ...result,
+    facts: { ...result.facts, loadBefore },
+    measurements: [...kept, ...result.measurements],
+  };
 }
 
 /** What parts must have in common to be shown as one. */
