@@ -117,16 +117,27 @@ describe("Keepalive", () => {
     expect(deaths).toEqual([]);
   });
 
-  it("does not give a link up while no stream is open; the next one finds out", async () => {
-    const { keepalive, deaths, pass } = watch();
+  it("judges a ping that is out also when the last stream ends, so that the next call goes elsewhere", async () => {
+    const { clock, keepalive, deaths, pass } = watch();
     keepalive.streams(1);
     await pass(10_000);
     keepalive.streams(0);
-    await pass(60_000);
+    expect(clock.pending).toEqual([{ dueInMs: 5_000, keepAlive: false }]);
+    await pass(4_999);
     expect(deaths).toEqual([]);
+    await pass(1);
+    expect(deaths).toEqual([15_000]);
+  });
+
+  it("asks nothing more when the answer to that ping comes", async () => {
+    const { clock, keepalive, pings, deaths, pass } = watch();
     keepalive.streams(1);
-    await pass(0);
-    expect(deaths).toHaveLength(1);
+    await pass(10_000);
+    keepalive.streams(0);
+    keepalive.heard();
+    expect(clock.timers).toBe(0);
+    await pass(60_000);
+    expect([pings, deaths]).toEqual([[10_000], []]);
   });
 
   it("never keeps the process alive", () => {

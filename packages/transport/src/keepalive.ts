@@ -28,7 +28,7 @@ export interface KeepaliveLink {
 }
 
 /**
- * Watches one link by pings: only while streams are open (unless told otherwise), and only after silence.
+ * Watches one link by pings: sent only while streams are open (unless told otherwise), and only after silence.
  *
  * After a stall of the event loop Node runs timers before it reads sockets; so a missing answer is judged one turn of
  * the loop after its time was up, when everything that had arrived has been read.
@@ -98,9 +98,17 @@ export class Keepalive {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     const times = this.#times;
-    if (this.#stopped || times === false || (this.#streams === 0 && !times.withoutCalls)) return;
+    if (this.#stopped || times === false || !this.#isWatching(times)) return;
     const dueAt = this.#dueAt(times);
     this.#cancelTimer = this.#clock.setTimer(dueAt - this.#clock.now(), () => this.#due(times), false);
+  }
+
+  /**
+   * A ping that is out is judged also when the last call has ended meanwhile, be it that its caller lost patience: the
+   * next call is not to be sent over a link that answers nobody, where it would end as `unknown`, if a write.
+   */
+  #isWatching(times: KeepaliveTimes): boolean {
+    return this.#streams > 0 || times.withoutCalls || this.#pingedAt !== undefined;
   }
 
   /** When the next ping is due, or after one its answer. */
