@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { down, once } from "../../test/support/echo.js";
 import { settings } from "../../test/support/frames.js";
+import { collectGarbage } from "../../test/support/garbage.js";
 import { ReferenceDecoder } from "../../test/support/hpack.js";
-import { createManualClock } from "../../test/support/manual-clock.js";
+import { createManualClock, turn } from "../../test/support/manual-clock.js";
 import { Wire } from "../../test/support/wire.js";
 import { Http2Connection } from "../http2/connection.js";
 import { type HeaderInput, RequestHeaders } from "./request-headers.js";
@@ -138,6 +139,22 @@ describe("RequestHeaders", () => {
       expect(from.block(link, once, 10_000, undefined)).toBe(second);
       expect(from.block(link, once, 9_501, undefined)).toBe(second);
       expect(from.block(connection(), once, 10_000, undefined)).not.toBe(second);
+    });
+
+    it("keeps no connection that is gone", async () => {
+      const from = headers();
+      const metadata = Object.freeze([["token", "s3cret"] as const]);
+      const gone = (): WeakRef<Http2Connection> => {
+        const link = connection();
+        for (let round = 0; round < 3; round++) from.block(link, once, 10_000, metadata);
+        link.close(new Error("gone"));
+        return new WeakRef(link);
+      };
+      const link = gone();
+      await turn();
+      collectGarbage();
+      expect(link.deref()).toBeUndefined();
+      expect(from.block(connection(), once, 10_000, metadata).length).toBeGreaterThan(0);
     });
 
     it("tells methods, seconds and frozen metadata apart", () => {

@@ -33,7 +33,8 @@ const validValue = /^[\t\x20-\x7e\x80-\xff]*$/;
 const timeoutSlackMs = 500;
 
 interface Block {
-  readonly connection: Http2Connection;
+  /** Its number: what is kept for the next call must not keep a connection that is gone. */
+  readonly connection: number;
   readonly generation: number;
   readonly bytes: Buffer;
 }
@@ -81,7 +82,7 @@ export class RequestHeaders {
     const known = blocks.get(seconds);
     if (
       known !== undefined &&
-      known.connection === connection &&
+      known.connection === connection.id &&
       known.generation === connection.headerGeneration
     ) {
       return known.bytes;
@@ -90,7 +91,7 @@ export class RequestHeaders {
     const bytes = connection.encodeHeaders(this.#fields(method, seconds, metadata), secret);
     // A block that brought in new fields can be sent only once; the next one will be the constant one.
     if (before === connection.headerGeneration)
-      blocks.set(seconds, { connection, generation: before, bytes });
+      blocks.set(seconds, { connection: connection.id, generation: before, bytes });
     return bytes;
   }
 

@@ -526,6 +526,34 @@ describe("what the server takes", () => {
     expect(of(link.wire.heard(), FrameType.data).map(shape)).toEqual([[0, 1, 1, 0]]);
   });
 
+  it("lets the end of a stream through when the windows are used up, or less than nothing (RFC 9113, 6.9.1)", async () => {
+    const link = await opened([Setting.initialWindowSize, 2 ** 20]);
+    const { stream } = request(link);
+    link.connection.send(stream, Buffer.alloc(10), false);
+    request(link, Buffer.alloc(100_000));
+    link.wire.say(settings([Setting.initialWindowSize, 5]));
+    await turn();
+    expect([stream.sendWindow, bytesIn(link.wire.heard())]).toEqual([-5, 65_535]);
+    link.connection.send(stream, Buffer.alloc(0), true);
+    await turn();
+    expect(link.wire.heard().map(shape)).toEqual([[0, 1, 1, 0]]);
+  });
+
+  it("lets the end of a stream through behind its last message, though that used the window up", async () => {
+    const link = await opened([Setting.initialWindowSize, 5]);
+    const { stream } = request(link);
+    link.connection.send(stream, Buffer.alloc(10), false);
+    link.connection.send(stream, Buffer.alloc(0), true);
+    await turn();
+    link.wire.heard();
+    link.wire.say(windowUpdate(1, 5));
+    await turn();
+    expect(link.wire.heard().map(shape)).toEqual([
+      [0, 0, 1, 5],
+      [0, 1, 1, 0],
+    ]);
+  });
+
   it("leaves small requests free while a large one waits for its own window", async () => {
     const link = await opened([Setting.initialWindowSize, 1_000]);
     request(link, Buffer.alloc(5_000));
@@ -861,6 +889,62 @@ describe("a server that breaks HTTP/2", () => {
     expect(said).toBeLessThanOrEqual(21); // three are excused for the stream that was reset
     expect(recorder.ending).toMatchObject({ how: "failed", reason: { kind: "protocol" } });
     expect(link.wire.heard().at(-1)?.payload.readUInt32BE(4)).toBe(ErrorCode.enhanceYourCalm);
+  });
+
+  it.each([
+    ["HEADERS", head(1)],
+    ["SETTINGS", settings([Setting.maxConcurrentStreams, 1])],
+    ["a frame of an unknown type", frame(0xfa, 0, 0, Buffer.alloc(100))],
+    ["the header of a frame", data(1, Buffer.of(1)).subarray(0, 9)],
+    ["CONTINUATIONs", Buffer.concat(Array<Buffer>(2).fill(frame(FrameType.continuation, 0, 1)))],
+  ])("by saying %s byte by byte is left when that takes more than 10 s", async (what, bytes) => {
+    const link = await opened();
+    const { recorder } = request(link, message("x"));
+    await turn();
+    if (what === "CONTINUATIONs") link.wire.say(frame(FrameType.headers, 0, 1));
+    let said = 0;
+    for (; said < bytes.length && link.closedBy === undefined; said++) {
+      expect(recorder.endings).toEqual([]);
+      link.wire.say(bytes.subarray(said, said + 1));
+      await turn();
+      link.clock.advance(1_500);
+    }
+    expect(said).toBe(8);
+    expect(recorder.ending).toMatchObject({
+      how: "failed",
+      disposition: "unknown",
+      reason: { kind: "protocol", message: expect.stringContaining("is not complete after 10 s") },
+    });
+    expect(link.wire.heard().at(-1)?.payload.readUInt32BE(4)).toBe(ErrorCode.enhanceYourCalm);
+  });
+
+  it("is not one whose frames are all cut in two, however long it speaks", async () => {
+    const link = await opened();
+    const { recorder } = request(link, message("x"));
+    let rest: Buffer = Buffer.alloc(0);
+    for (let round = 0; round < 20; round++) {
+      link.wire.say(rest, head(1 + 2 * round).subarray(0, 12));
+      rest = head(1 + 2 * round).subarray(12);
+      await turn();
+      link.clock.advance(4_000);
+      request(link, message("x"));
+    }
+    expect(link.closedBy).toBeUndefined();
+    expect(recorder.headers).toHaveLength(1);
+  });
+
+  it("is not one that takes its time over DATA, which is passed on as it comes", async () => {
+    const link = await opened();
+    const { recorder } = request(link, message("x"));
+    const bytes = data(1, Buffer.alloc(20));
+    link.wire.say(head(1), bytes.subarray(0, 9));
+    for (let at = 9; at < bytes.length; at++) {
+      link.wire.say(bytes.subarray(at, at + 1));
+      await turn();
+      link.clock.advance(4_000);
+    }
+    expect(link.closedBy).toBeUndefined();
+    expect(recorder.endings).toEqual([]);
   });
 
   it("by asking without ever reading the answers is left before they fill the memory", async () => {

@@ -37,6 +37,9 @@ const streamWindowBytes = 1024 * 1024;
 const connectionWindowBytes = 16 * 1024 * 1024;
 const lastStreamId = 2 ** 31 - 1;
 const firstBytesKept = 64;
+// The largest frame or header block takes that long only on a link on which nothing else would get through in time.
+const longestFrameMs = 10_000;
+let connections = 0;
 
 /** What a connection tells its owner. */
 export interface ConnectionOwner {
@@ -66,13 +69,16 @@ export interface ConnectionSetup {
  * so does the connection. A violation, an error of the socket or its end closes the connection from any state.
  */
 export class Http2Connection implements FrameSink, HeaderBlockSink {
+  /** Its number among all connections of the process. */
+  readonly id: number = ++connections;
   readonly #socket: Duplex;
   readonly #owner: ConnectionOwner;
-  readonly #reader = new FrameReader(this);
+  readonly #clock: Clock;
+  readonly #reader: FrameReader;
   readonly #output: Output;
   /** What the requests carry. */
   readonly data: OutgoingData;
-  readonly #headers = new HeaderBlocks(this);
+  readonly #headers: HeaderBlocks;
   readonly #decoder = new HeaderDecoder(maxHeaderListBytes);
   readonly #encoder = new HeaderEncoder();
   readonly #server = new ServerSettings();
@@ -94,6 +100,9 @@ export class Http2Connection implements FrameSink, HeaderBlockSink {
   constructor(socket: Duplex, setup: ConnectionSetup, owner: ConnectionOwner) {
     this.#socket = socket;
     this.#owner = owner;
+    this.#clock = setup.clock;
+    this.#reader = new FrameReader(this, setup.clock);
+    this.#headers = new HeaderBlocks(this, setup.clock);
     this.#output = new Output(socket, () => {
       this.data.resume();
       owner.onRoom();
@@ -218,6 +227,7 @@ export class Http2Connection implements FrameSink, HeaderBlockSink {
     }
     try {
       this.#reader.read(chunk);
+      this.#refuseDrip();
     } catch (error) {
       this.#violated(error);
     }
@@ -498,6 +508,21 @@ export class Http2Connection implements FrameSink, HeaderBlockSink {
       }
     }
     this.data.resume();
+  }
+
+  /**
+   * A server that says one frame byte by byte is never silent, and never says anything. DATA may take its time: it is
+   * passed on as it comes, and bounded by the deadline of its call.
+   *
+   * @throws {@link ConnectionViolation}
+   */
+  #refuseDrip(): void {
+    const since = this.#headers.since ?? this.#reader.heldSince;
+    if (since === undefined || this.#clock.now() - since <= longestFrameMs) return;
+    throw new ConnectionViolation(
+      ErrorCode.enhanceYourCalm,
+      `a frame that is not complete after ${longestFrameMs / 1_000} s`,
+    );
   }
 
   #returnToConnection(bytes: number): void {

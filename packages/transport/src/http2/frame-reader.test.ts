@@ -9,6 +9,7 @@ import {
   trailers,
   windowUpdate,
 } from "../../test/support/frames.js";
+import { createManualClock } from "../../test/support/manual-clock.js";
 import { ConnectionViolation, ErrorCode, FrameType, frameHeaderBytes } from "./frame.js";
 import { FrameReader, type FrameSink } from "./frame-reader.js";
 
@@ -42,7 +43,7 @@ function reading(): { readonly reader: FrameReader; readonly found: Found[]; rea
       found.push({ type: FrameType.data, flags, streamId, payload: whole.toString("hex") });
     },
   };
-  return { reader: new FrameReader(sink), found, pieces };
+  return { reader: new FrameReader(sink, createManualClock()), found, pieces };
 }
 
 const session = Buffer.concat([
@@ -192,13 +193,14 @@ describe("FrameReader", () => {
 
   it("ignores what follows when it is stopped, also from within", () => {
     let frames = 0;
-    const reader: FrameReader = new FrameReader({
+    const sink: FrameSink = {
       onFrame: () => {
         frames++;
         reader.stop();
       },
       onData: () => undefined,
-    });
+    };
+    const reader: FrameReader = new FrameReader(sink, createManualClock());
     reader.read(Buffer.concat([ping(), ping()]));
     reader.read(ping());
     expect(frames).toBe(1);

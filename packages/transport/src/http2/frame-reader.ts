@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.js";
 import {
   ConnectionViolation,
   defaultMaxFrameBytes,
@@ -33,17 +34,25 @@ export interface FrameSink {
  */
 export class FrameReader {
   readonly #sink: FrameSink;
+  readonly #clock: Clock;
   /** The beginning of a frame header or of a frame other than DATA, from earlier chunks. */
   #held: Buffer = Buffer.alloc(0);
   #heldBytes = 0;
+  #heldSince = 0;
   /** Bytes of the current DATA frame that are still to come; -1 between frames. */
   #dataLeft = -1;
   #dataFlags = 0;
   #dataStream = 0;
   #stopped = false;
 
-  constructor(sink: FrameSink) {
+  constructor(sink: FrameSink, clock: Clock) {
     this.#sink = sink;
+    this.#clock = clock;
+  }
+
+  /** When the beginning arrived of a frame header, or of a frame other than DATA, that is not complete. */
+  get heldSince(): number | undefined {
+    return this.#heldBytes > 0 ? this.#heldSince : undefined;
   }
 
   /** Ignores everything from now on. */
@@ -158,6 +167,7 @@ export class FrameReader {
   }
 
   #hold(chunk: Buffer, start: number, end: number): void {
+    if (this.#heldBytes === 0) this.#heldSince = this.#clock.now();
     const needed = this.#heldBytes + end - start;
     if (this.#held.length < needed) {
       const larger = Buffer.allocUnsafeSlow(

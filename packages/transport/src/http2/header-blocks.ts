@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.js";
 import { ConnectionViolation, ErrorCode, Flag } from "./frame.js";
 
 /** The largest header list that is taken, and announced; header blocks of etcd have some hundred bytes. */
@@ -12,17 +13,30 @@ export interface HeaderBlockSink {
 /** Joins a HEADERS frame and the CONTINUATION frames behind it into a header block (RFC 9113, 6.2 and 6.10). */
 export class HeaderBlocks {
   readonly #sink: HeaderBlockSink;
+  readonly #clock: Clock;
   #begun:
-    | { readonly streamId: number; readonly endStream: boolean; readonly parts: Buffer[]; bytes: number }
+    | {
+        readonly streamId: number;
+        readonly endStream: boolean;
+        readonly since: number;
+        readonly parts: Buffer[];
+        bytes: number;
+      }
     | undefined;
 
-  constructor(sink: HeaderBlockSink) {
+  constructor(sink: HeaderBlockSink, clock: Clock) {
     this.#sink = sink;
+    this.#clock = clock;
   }
 
   /** Whether a block has begun: nothing but the rest of it may follow. */
   get begun(): boolean {
     return this.#begun !== undefined;
+  }
+
+  /** When the first frame of a block arrived whose last one has not. */
+  get since(): number | undefined {
+    return this.#begun?.since;
   }
 
   onHeaders(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
@@ -42,6 +56,7 @@ export class HeaderBlocks {
     this.#begun = {
       streamId,
       endStream,
+      since: this.#clock.now(),
       parts: [Buffer.from(buffer.subarray(from, to))],
       bytes: to - from,
     };

@@ -65,6 +65,15 @@ export class OutgoingData {
 
   /** Sends DATA as flow control permits. `onSent` is called when all of it has been written. */
   send(stream: Stream, bytes: Uint8Array, end: boolean, onSent?: () => void): void {
+    if (bytes.length === 0 && stream.held.length === 0) {
+      // Flow control does not hold back what is empty (RFC 9113, 6.9.1), be a window used up or less than nothing.
+      const { frames } = this.#output;
+      frames.frameHeader(0, FrameType.data, end ? Flag.endStream : 0, stream.id);
+      this.#output.schedule();
+      this.#complete(stream, end);
+      onSent?.();
+      return;
+    }
     stream.held.push({ bytes, position: 0, end, onSent });
     this.#blocked.add(stream);
     this.resume();
@@ -126,8 +135,8 @@ export class OutgoingData {
       const part = stream.held[0];
       if (part === undefined) return true;
       const left = part.bytes.length - part.position;
-      const bytes = Math.min(left, stream.sendWindow, this.#window, defaultMaxFrameBytes);
-      if ((bytes <= 0 && left > 0) || this.#output.backlogged) return false;
+      const bytes = Math.max(0, Math.min(left, stream.sendWindow, this.#window, defaultMaxFrameBytes));
+      if ((bytes === 0 && left > 0) || this.#output.backlogged) return false;
       const last = bytes === left;
       const end = last && part.end;
       frames.frameHeader(bytes, FrameType.data, end ? Flag.endStream : 0, stream.id);

@@ -85,8 +85,9 @@ export class Output {
     this.flush();
   };
 
-  readonly #onWritten = (): void => {
-    if (this.#stopped || this.#socket.writableLength > 0) return;
+  readonly #onWritten = (error?: Error | null): void => {
+    // The socket is about to tell its owner; until then nothing may be counted as handed to it.
+    if (error != null || this.#stopped || this.#socket.writableLength > 0) return;
     this.#onTaken();
     this.flush();
   };
