@@ -28,10 +28,10 @@ export interface AddMemberResult extends MembersResult {
 /** Options of {@link Cluster.list}. */
 export interface ListMembersOptions extends CallOptions {
   /**
-   * Asks for the list that a majority has agreed on. `false` takes the list of the member that is asked: it may be old, but
-   * is there without a majority, too. Default `true`. Before 3.5 every member answers for itself.
+   * Takes the list of the member that is asked: it may be old, but is there without a majority, too. Default `false`: the
+   * list that a majority has agreed on. Before 3.5 every member answers for itself.
    */
-  readonly linearizable?: boolean | undefined;
+  readonly serializable?: boolean | undefined;
 }
 
 /** Options of {@link Cluster.add}. */

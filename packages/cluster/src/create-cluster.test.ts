@@ -63,7 +63,7 @@ describe("createCluster", () => {
 
   it("lists members of one's own when told so, and adds learners", async () => {
     const { cluster, sent } = fake();
-    await cluster.list({ linearizable: false });
+    await cluster.list({ serializable: true });
     await cluster.add(url, { learner: true });
     expect(sent).toMatchObject([{ request: { linearizable: false } }, { request: { isLearner: true } }]);
   });
@@ -108,7 +108,7 @@ describe("createCluster", () => {
   });
 
   it.each<readonly [string, (cluster: Cluster) => Promise<unknown>]>([
-    ["linearizable", (cluster) => cluster.list({ linearizable: "no" as never })],
+    ["serializable", (cluster) => cluster.list({ serializable: "no" as never })],
     ["learner", (cluster) => cluster.add(url, { learner: 1 as never })],
   ])("refuses a %s that is no boolean", async (name, call) => {
     const { cluster, sent } = fake();

@@ -15,7 +15,7 @@ import type { Cluster, Member } from "./cluster.js";
 import { toPeerUrls } from "./peer-urls.js";
 
 const tables = {
-  list: optionTable("list", { linearizable: checkFlag, ...callChecks }),
+  list: optionTable("list", { serializable: checkFlag, ...callChecks }),
   add: optionTable("add", { learner: checkFlag, ...callChecks }),
   remove: optionTable("remove", callChecks),
   update: optionTable("update", callChecks),
@@ -34,7 +34,7 @@ export function createCluster(connection: Pick<Connection, "transport">): Cluste
   return {
     async list(options) {
       checkOptions(tables.list, options);
-      const request = { linearizable: options?.linearizable ?? true };
+      const request = { linearizable: options?.serializable !== true };
       const answer = await callUnary(transport, method.memberList, request, callOf(options));
       return { header: headerOf(answer), members: answer.members.map(decodeMember) };
     },

@@ -12,7 +12,7 @@ console.log("members:", members.length, "started:", started.length);
 for (const { name, clientUrls } of members) console.log(name, "listens at", clientUrls.length, "URL");
 
 // What one member knows by itself is there without a majority, too, and may be old.
-console.log((await cluster.list({ linearizable: false })).members.length);
+console.log((await cluster.list({ serializable: true })).members.length);
 // #endregion
 
 // #region add

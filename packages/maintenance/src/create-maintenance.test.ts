@@ -155,7 +155,7 @@ describe("a call to a member", () => {
     ["an action that is none", (m) => m.downgrade("start" as "enable", "3.6"), TypeError],
     ["a downgrade to nothing", (m) => m.downgrade("enable", ""), TypeError],
     ["a downgrade to no text", (m) => m.downgrade("validate", 3.6 as unknown as string), TypeError],
-    ["a version to cancel", (m) => m.downgrade("cancel", "3.6" as unknown as undefined), TypeError],
+    ["a version to cancel", (m) => m.downgrade("cancel", "3.6" as never), TypeError],
     ["a snapshot that may be repeated", (m) => m.snapshot({ idempotent: true } as object), TypeError],
     ["a feature that is none", (m) => m.supports("toString" as "gzip"), TypeError],
   ])("refuses %s, and asks nobody", async (_title, call, expected) => {
@@ -171,7 +171,7 @@ describe("a call that any member answers", () => {
     for (const endpoint of [undefined, second]) {
       await maintenance.alarmList({ endpoint });
       await maintenance.alarmDisarm({ memberId: 1n, type: "corrupt" }, { endpoint });
-      await maintenance.downgrade("cancel", undefined, { endpoint });
+      await maintenance.downgrade("cancel", { endpoint });
       await maintenance.supports("gzip", { endpoint });
     }
     expect(requests.map(({ endpoint }) => endpoint)).toEqual([

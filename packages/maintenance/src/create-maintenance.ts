@@ -109,17 +109,16 @@ export function createMaintenance(connection: Pick<Connection, "transport" | "en
 
     async downgrade(
       action: DowngradeAction,
-      version?: string,
-      options?: AnyMemberOptions,
+      second?: string | AnyMemberOptions,
+      third?: AnyMemberOptions,
     ): Promise<DowngradeResult> {
       checkAction(action, "action");
-      if (action === "cancel" ? version !== undefined : typeof version !== "string" || version === "") {
-        throw new TypeError(
-          action === "cancel" ? 'version must be left out of "cancel"' : "version must be a text such as 3.6",
-        );
-      }
+      const [version, options] = action === "cancel" ? ["", second] : [second, third];
+      if (typeof version !== "string" || (version === "" && action !== "cancel"))
+        throw new TypeError("version must be a text such as 3.6");
+      if (typeof options === "string") throw new TypeError('version must be left out of "cancel"');
       checkOptions(tables.downgrade, options);
-      const request = { action: wireActions[action], version: version ?? "" };
+      const request = { action: wireActions[action], version };
       const answer = await callUnary(anywhere(options), downgrade, request, callOf(options));
       return { header: headerOf(answer), version: answer.version };
     },

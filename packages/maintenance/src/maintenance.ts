@@ -102,7 +102,7 @@ export interface Maintenance {
    * Calls a downgrade off. Without one under way there is nothing to do; etcd 3.5 refuses that, with
    * `NO_INFLIGHT_DOWNGRADE`.
    */
-  downgrade(action: "cancel", version?: undefined, options?: AnyMemberOptions): Promise<DowngradeResult>;
+  downgrade(action: "cancel", options?: AnyMemberOptions): Promise<DowngradeResult>;
 
   /**
    * Opens a copy of a member's database as it is now, to be read as a stream. Waits for its first part; read it to its

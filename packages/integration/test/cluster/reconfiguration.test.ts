@@ -81,7 +81,7 @@ describeEachEtcd("changing a cluster", (etcd) => {
     // From here on two votes are needed, and there is one.
     const { member } = await add(url);
     await expect(add("http://127.0.0.1:1235")).rejects.toMatchObject(tooFew);
-    const both = (await list({ linearizable: false })).members;
+    const both = (await list({ serializable: true })).members;
     expect(both).toHaveLength(2);
     expect(both).toContainEqual(member);
     const linearizable = list({ timeoutMs: 1_000 });

@@ -49,7 +49,7 @@ describeEachEtcd("a downgrade", (etcd) => {
     const twice = await rejection(() => maintenance.downgrade("enable", target));
     expect(twice.error).toMatchObject({ code: "DOWNGRADE_IN_PROCESS", outcome: "not-applied" });
 
-    await carriedOut(maintenance.downgrade("cancel", undefined, call));
+    await carriedOut(maintenance.downgrade("cancel", call));
     expect(await underWay()).toBeUndefined();
     const again = maintenance.downgrade("cancel");
     if (confirmed) await again;

@@ -32,7 +32,7 @@ describeNewestEtcd("a change of users or members whose answer is lost", (etcd) =
     const { users, roles } = createAuth(connection);
     await expect(users.get("ann")).resolves.toMatchObject({ roles: [] });
     await expect(roles.list()).resolves.toMatchObject({ roles: ["reader"] });
-    await expect(createCluster(connection).list({ linearizable: false })).resolves.toMatchObject({
+    await expect(createCluster(connection).list({ serializable: true })).resolves.toMatchObject({
       members: expect.arrayContaining([expect.objectContaining({ isLearner: true })]),
     });
   });
