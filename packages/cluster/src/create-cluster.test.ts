@@ -72,8 +72,8 @@ describe("createCluster", () => {
     const { cluster, sent } = fake();
     await call(cluster, { headers: { "x-trace": "7" } });
     expect(sent[0]?.headers.get("x-trace")).toBe("7");
-    const misspelt = { serializable: true } as CallOptions;
-    await expect(call(cluster, misspelt)).rejects.toThrow(/^unknown option "serializable" of /);
+    const misspelt = { linearizable: true } as CallOptions;
+    await expect(call(cluster, misspelt)).rejects.toThrow(/^unknown option "linearizable" of /);
     await expect(call(cluster, { timeoutMs: 0 })).rejects.toThrow(RangeError);
     expect(sent).toHaveLength(1);
   });
