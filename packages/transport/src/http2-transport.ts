@@ -26,6 +26,7 @@ import { Http2Connection } from "./http2/connection.js";
 import type { Stream, StreamHandler, StreamTraits } from "./http2/stream.js";
 import type { KeepalivePace } from "./keepalive.js";
 import { Link } from "./link.js";
+import { type Queued, RequestQueue } from "./request-queue.js";
 import { linkError, tooLarge } from "./transport-error.js";
 import {
   type ResolvedTransportOptions,
@@ -41,19 +42,11 @@ const upkeepTraits: StreamTraits = { returnsAtOnce: false, background: true };
 function isUpkeep(method: DescMethod): boolean {
   return method.parent.typeName === "grpc.health.v1.Health" && method.name === "Watch";
 }
-const shortQueue = 64;
 
 /** How gRPC to one endpoint behaves: {@link TransportOptions}, and which codecs are used. */
 export interface Http2TransportOptions extends TransportOptions {
   /** Codecs that are faster than protobuf-es by reflection. Default: protobuf-es for every message. */
   readonly codec?: CodecChoice | undefined;
-}
-
-/** A request that waits because the server's limit of streams is reached. */
-interface Queued {
-  readonly start: (connection: Http2Connection) => void;
-  readonly settled: () => boolean;
-  readonly fail: (reason: unknown) => void;
 }
 
 /**
@@ -78,9 +71,7 @@ class Http2Transport implements EndpointTransport {
   readonly #codecs = new Map<DescMessage, MessageCodec>();
   /** How hard the server finds our pings; see {@link KeepalivePace}. */
   readonly #pace: KeepalivePace = { slowness: 1 };
-  #queue: Queued[] = [];
-  /** Length of the queue at which calls that are over are swept out of it. */
-  #sweepAt = shortQueue;
+  readonly #queue: RequestQueue;
 
   constructor(options: Http2TransportOptions) {
     this.#options = resolveTransportOptions(options);
@@ -91,6 +82,7 @@ class Http2Transport implements EndpointTransport {
     this.#chooseCodec = options.codec;
     this.#link = new Link(clock, (signal) => this.#dial(signal));
     this.#deadlines = new Deadlines(clock);
+    this.#queue = new RequestQueue(clock);
     this.#headers = new RequestHeaders({
       scheme: endpoint.tls ? "https" : "http",
       authority: endpoint.authority,
@@ -137,7 +129,7 @@ class Http2Transport implements EndpointTransport {
     const lifetimeMs = positive(timeoutMs);
     call.limit(signal, lifetimeMs, this.#deadlines);
     const connection = this.#link.connection;
-    if (connection?.open && !connection.full && this.#queue.length === 0) {
+    if (connection?.open && !connection.full && this.#queue.empty) {
       try {
         this.#startUnary(connection, call, method, lifetimeMs, header, input, size);
       } catch (error) {
@@ -148,6 +140,8 @@ class Http2Transport implements EndpointTransport {
         start: (later) => this.#startUnary(later, call, method, lifetimeMs, header, input, codec.size(input)),
         settled: () => call.settled,
         fail: (reason) => call.fail(reason),
+        answer: call.promise,
+        background: false,
       });
     }
     return call.promise;
@@ -161,26 +155,32 @@ class Http2Transport implements EndpointTransport {
     input: AsyncIterable<MessageInitShape<I>>,
     _contextValues?: ContextValues,
   ): Promise<StreamResponse<I, O>> {
-    const call = new StreamingCall(method, this.#codec(method.output), this.#options.maxReceiveBytes);
+    let requests: RequestSource<MessageInitShape<I>>;
+    try {
+      requests = new RequestSource(input);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const traits = isUpkeep(method) ? upkeepTraits : streamTraits;
+    const call = new StreamingCall(
+      method,
+      this.#codec(method.output),
+      this.#options.maxReceiveBytes,
+      () => void requests.leave(),
+    );
     const lifetimeMs = positive(timeoutMs);
     call.limit(signal, lifetimeMs, this.#deadlines);
     const response = call.response();
     this.#enqueue({
       start: (connection) => {
-        const requests = new RequestSource(input);
-        const stream = this.#open(
-          connection,
-          call,
-          method,
-          lifetimeMs,
-          header,
-          isUpkeep(method) ? upkeepTraits : streamTraits,
-        );
-        call.begin(connection, stream, () => void requests.leave());
+        const stream = this.#open(connection, call, method, lifetimeMs, header, traits);
+        call.begin(connection, stream);
         void this.#sendAll(connection, stream, method, requests, call);
       },
       settled: () => call.settled,
       fail: (reason) => call.fail(reason),
+      answer: response,
+      background: traits.background,
     });
     return response;
   }
@@ -268,33 +268,9 @@ class Http2Transport implements EndpointTransport {
   }
 
   #enqueue(queued: Queued): void {
-    if (this.#link.connection?.open !== true) {
-      queued.fail(linkError(new Error("there is no connection to the endpoint"), "unsent"));
-      return;
-    }
-    if (this.#queue.length >= this.#sweepAt) {
-      // Calls whose time is up must not pile up behind a limit that never rises.
-      this.#queue = this.#queue.filter((waiting) => !waiting.settled());
-      this.#sweepAt = Math.max(shortQueue, 2 * this.#queue.length);
-    }
-    this.#queue.push(queued);
-    this.#serveQueue();
-  }
-
-  /** Starts what waits, as far as the server's limit of streams allows. */
-  #serveQueue(): void {
-    const connection = this.#link.connection;
-    if (this.#queue.length === 0 || connection === undefined) return;
-    while (connection.open && !connection.full) {
-      const queued = this.#queue.shift();
-      if (queued === undefined) return;
-      if (queued.settled()) continue;
-      try {
-        queued.start(connection);
-      } catch (error) {
-        queued.fail(error);
-      }
-    }
+    const { connection } = this.#link;
+    if (connection?.open === true) this.#queue.add(queued, connection);
+    else queued.fail(linkError(new Error("there is no connection to the endpoint"), "unsent"));
   }
 
   async #dial(signal: AbortSignal): Promise<Http2Connection> {
@@ -322,7 +298,11 @@ class Http2Transport implements EndpointTransport {
             this.#failQueue(connection, reason);
             this.#link.drains(connection, reason);
           },
-          onRoom: () => this.#serveQueue(),
+          onRoom: () => {
+            if (this.#queue.empty) return;
+            const { connection: current } = this.#link;
+            if (current !== undefined) this.#queue.serve(current);
+          },
           onClosed: (reason) => {
             done();
             reject(reason);
@@ -338,8 +318,8 @@ class Http2Transport implements EndpointTransport {
 
   /** What waits for a connection that is lost never left. */
   #failQueue(connection: Http2Connection, reason: Error): void {
-    if (this.#link.connection !== connection) return;
-    for (const queued of this.#queue.splice(0)) queued.fail(linkError(reason, "unsent"));
+    if (this.#link.connection === connection && !this.#queue.empty)
+      this.#queue.fail(linkError(reason, "unsent"));
   }
 
   #codec(desc: DescMessage): MessageCodec {

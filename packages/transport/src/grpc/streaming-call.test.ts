@@ -9,6 +9,7 @@ import { readyLink, type TestLink, testLink } from "../../test/support/link.js";
 import { turn } from "../../test/support/manual-clock.js";
 import { type Outcome, outcomeOf } from "../../test/support/outcome.js";
 import { ErrorCode, FrameType, Setting } from "../http2/frame.js";
+import type { HeaderInput } from "./request-headers.js";
 
 type Request = MessageInitShape<typeof BytesValueSchema>;
 
@@ -58,9 +59,10 @@ function stream(
     method = down,
     signal,
     timeoutMs,
-  }: { method?: typeof down; signal?: AbortSignal; timeoutMs?: number } = {},
+    header,
+  }: { method?: typeof down; signal?: AbortSignal; timeoutMs?: number; header?: HeaderInput } = {},
 ): Streamed {
-  const promise = link.transport.stream(method, signal, timeoutMs, undefined, input);
+  const promise = link.transport.stream(method, signal, timeoutMs, header, input);
   const iterator = promise.then((response) => response.message[Symbol.asyncIterator]());
   iterator.catch(() => undefined);
   return {
@@ -278,12 +280,12 @@ describe("a server-streaming call", () => {
     expect(failed.error).toMatchObject({ code: Code.Unavailable, rawMessage: "read ECONNRESET" });
   });
 
-  it("is unsent without a connection, and its input is not touched", async () => {
+  it("is unsent without a connection, and its requests are told that nobody asks for them", async () => {
     const requests = new Requests();
     const streamed = stream(testLink(), requests);
     await turn();
     expect(streamed.response.error).toMatchObject({ code: Code.Unavailable, disposition: "unsent" });
-    expect(requests.returned).toBe(0);
+    expect(requests.returned).toBe(1);
   });
 
   describe("with a signal", () => {
@@ -502,6 +504,62 @@ describe("a bidirectional call", () => {
     expect(sent(link.wire.heard())).toEqual(["one"]);
     await streamed.return().catch(() => undefined);
     expect(requests.returned).toBe(1);
+  });
+
+  it.each<[when: string, limit: number, begin: (link: TestLink, requests: Requests) => Streamed]>([
+    ["its signal has aborted", 1, (link, input) => stream(link, input, { signal: AbortSignal.abort() })],
+    [
+      "its signal aborts while it waits for the limit of streams",
+      0,
+      (link, input) => {
+        const controller = new AbortController();
+        const streamed = stream(link, input, { method: both, signal: controller.signal });
+        controller.abort();
+        return streamed;
+      },
+    ],
+    [
+      "its time is up while it waits",
+      0,
+      (link, input) => {
+        const streamed = stream(link, input, { method: both, timeoutMs: 100 });
+        link.clock.advance(100);
+        return streamed;
+      },
+    ],
+    [
+      "the transport closes while it waits",
+      0,
+      (link, input) => {
+        const streamed = stream(link, input, { method: both });
+        void link.transport.close();
+        return streamed;
+      },
+    ],
+    ["its headers cannot be", 1, (link, input) => stream(link, input, { header: { "not a name": "x" } })],
+  ])("tells its requests that nobody asks when it never started because %s", async (_, limit, begin) => {
+    const link = await readyLink({}, [Setting.maxConcurrentStreams, limit]);
+    const requests = new Requests();
+    const { response } = begin(link, requests);
+    await turn();
+    expect(response.error).toBeDefined();
+    expect(requests.returned).toBe(1);
+  });
+
+  it("rejects requests that cannot be iterated", async () => {
+    const link = await readyLink();
+    const { response } = stream(link, {} as AsyncIterable<Request>);
+    await turn();
+    expect(response.error).toBeInstanceOf(TypeError);
+  });
+
+  it("does not keep the process alive while it follows a server's health, not even in line", async () => {
+    const link = await readyLink({}, [Setting.maxConcurrentStreams, 0]);
+    const health = { ...down, name: "Watch", parent: { ...down.parent, typeName: "grpc.health.v1.Health" } };
+    stream(link, just("x"), { method: health });
+    expect(link.clock.pending.filter(({ keepAlive }) => keepAlive)).toEqual([]);
+    stream(link);
+    expect(link.clock.pending.filter(({ keepAlive }) => keepAlive)).toHaveLength(1);
   });
 
   it("lets a generator of requests clean up", async () => {

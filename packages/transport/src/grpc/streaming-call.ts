@@ -52,10 +52,17 @@ export class StreamingCall<I extends DescMessage, O extends DescMessage>
   #failure: { readonly reason: unknown } | undefined;
   #stopInput: (() => void) | undefined;
 
-  constructor(method: DescMethodStreaming<I, O>, codec: MessageCodec, maxBytes: number) {
+  /** @param stopInput - Called when no more requests are wanted, also if none ever was. */
+  constructor(
+    method: DescMethodStreaming<I, O>,
+    codec: MessageCodec,
+    maxBytes: number,
+    stopInput: () => void,
+  ) {
     this.#method = method;
     this.#codec = codec;
     this.#maxBytes = maxBytes;
+    this.#stopInput = stopInput;
   }
 
   limit(signal: AbortSignal | undefined, timeoutMs: number | undefined, deadlines: Deadlines): void {
@@ -71,11 +78,10 @@ export class StreamingCall<I extends DescMessage, O extends DescMessage>
     return this.#ended;
   }
 
-  /** The call is on its way; `stopInput` is called when no more requests are wanted. */
-  begin(connection: Http2Connection, stream: Stream, stopInput: () => void): void {
+  /** The call is on its way. */
+  begin(connection: Http2Connection, stream: Stream): void {
     this.#connection = connection;
     this.#stream = stream;
-    this.#stopInput = stopInput;
   }
 
   /** Resolves with the response as soon as its head is there; rejects when the call fails before. */

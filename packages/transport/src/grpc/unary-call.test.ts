@@ -498,6 +498,33 @@ describe("a unary call", () => {
       expect(outcome.value).toBeDefined();
     });
 
+    it("keeps the process alive until it is over or has a stream, which does so then", async () => {
+      const link = await readyLink({}, [Setting.maxConcurrentStreams, 0]);
+      const holds = (): number => link.clock.pending.filter(({ keepAlive }) => keepAlive).length;
+      const controller = new AbortController();
+      call(link, "x", undefined, 100);
+      call(link, "x", controller.signal);
+      await turn();
+      expect(holds()).toBe(1);
+      link.clock.advance(100);
+      await turn();
+      expect(holds()).toBe(1);
+      controller.abort();
+      await turn();
+      expect(holds()).toBe(0);
+      call(link);
+      expect(holds()).toBe(1);
+      link.wire.say(settings([Setting.maxConcurrentStreams, 1]));
+      await turn();
+      expect(holds()).toBe(0);
+      const last = call(link);
+      expect(holds()).toBe(1);
+      link.wire.destroy(new Error("cut"));
+      await turn();
+      expect(last.error).toMatchObject({ disposition: "unsent" });
+      expect(holds()).toBe(0);
+    });
+
     it("rejects when its time is up before, names the limit, and was not sent", async () => {
       const link = await readyLink({}, [Setting.maxConcurrentStreams, 1]);
       call(link);
