@@ -33,6 +33,7 @@ export type VersionDifference =
   | "root-permission"
   | "sound-range-permission"
   | "sound-reads"
+  | "sound-watches"
   | "stop-on-defrag"
   | "tls-max-version"
   | "tombstone-at-compaction"
@@ -99,6 +100,11 @@ export const versionDifferences: Readonly<Record<VersionDifference, VersionRange
     since: "3.5.28",
     reason:
       "Older members may answer a linearizable read from the past after a change of leader. What comes back is theirs: no client can tell.",
+  },
+  "sound-watches": {
+    since: ["3.4.31", "3.5.13"],
+    reason:
+      "Older members repeat events (until 3.4.24 and 3.5.8) or lose some for a watch that is catching up. What is missing was never sent: no client can tell.",
   },
   "stop-on-defrag": {
     since: "3.5.14",
