@@ -1,4 +1,4 @@
-import { type BytesLike, isBytesLike, toBytes } from "../bytes.js";
+import { type BytesLike, isBytes, isBytesLike, toBytes } from "../bytes.js";
 import { checkRevision } from "../integers.js";
 import { type KeyOrRange, toWireRange } from "../key-range.js";
 import { checkOptions } from "../options.js";
@@ -13,6 +13,7 @@ import {
   type PutOpOptions,
   type RangeOpOptions,
 } from "./op-options.js";
+import { isOwn, markOwn } from "./own-op.js";
 
 // The builders take options whose names and types were checked, by the table of whoever was called, and check what is
 // left: how options and arguments go together. Fields that were left out stay absent, so that an op is what it says.
@@ -134,14 +135,43 @@ function list<T>(items: readonly T[] | undefined, name: string): readonly T[] {
 }
 
 function branch<Ops extends readonly BranchOp[]>(ops: Ops | undefined, name: string): Ops {
-  const copy = [...list(ops, name)];
-  copy.forEach((one: unknown, i) => {
+  const copies = [...list(ops, name)].map((one: BranchOp | undefined, i) => {
     const type = typeof one === "object" && one !== null && "type" in one ? one.type : undefined;
-    if (type !== "range" && type !== "put" && type !== "delete" && type !== "txn") {
+    if (one === undefined || (type !== "range" && type !== "put" && type !== "delete" && type !== "txn")) {
       throw new TypeError(`${name}[${i}] must be a range, put, delete or txn op`);
     }
+    return isOwn(one) ? one : copyOp(one, `${name}[${i}]`);
   });
-  return copy as readonly BranchOp[] as Ops;
+  return copies as readonly BranchOp[] as Ops;
+}
+
+/** Copies an op that its caller made by hand, and may change while the call waits. */
+function copyOp(original: BranchOp, name: string): BranchOp {
+  switch (original.type) {
+    case "txn": {
+      const { compare, success, failure } = original;
+      return buildTxn({ compare, success, failure });
+    }
+    case "put":
+      return {
+        ...original,
+        key: copyBytes(original.key, `${name}.key`),
+        value: copyBytes(original.value, `${name}.value`),
+      };
+    default: {
+      const { key, rangeEnd } = original;
+      return {
+        ...original,
+        key: copyBytes(key, `${name}.key`),
+        ...(rangeEnd !== undefined && { rangeEnd: copyBytes(rangeEnd, `${name}.rangeEnd`) }),
+      };
+    }
+  }
+}
+
+function copyBytes(bytes: Uint8Array, name: string): Uint8Array {
+  if (!isBytes(bytes)) throw new TypeError(`${name} must be a Uint8Array`);
+  return toBytes(bytes, name);
 }
 
 /** Builds a compaction from checked options. */
@@ -156,12 +186,12 @@ function put(key: BytesLike, value: BytesLike, options?: PutOpOptions): PutOp;
 function put(key: BytesLike, value: undefined, options: KeepValueOptions): PutOp;
 function put(key: BytesLike, value: BytesLike | undefined, options?: PutOpOptions): PutOp {
   checkOptions(opTables.put, options);
-  return buildPut(key, value, options);
+  return markOwn(buildPut(key, value, options));
 }
 
 /**
  * Requests to the key-value store as plain data: the parts of a transaction, and what `execute` takes. They hold copies
- * of the bytes they were given. Bad arguments throw `TypeError` or `RangeError`.
+ * of the bytes they were given; a transaction copies those of ops that were made by hand. Bad arguments throw `TypeError` or `RangeError`.
  */
 export const op: {
   /** Reads a key or a range. */
@@ -181,14 +211,14 @@ export const op: {
 } = {
   range(keys, options) {
     checkOptions(opTables.range, options);
-    return buildRange(keys, options);
+    return markOwn(buildRange(keys, options));
   },
   put,
   delete(keys, options) {
     checkOptions(opTables.delete, options);
-    return buildDelete(keys, options);
+    return markOwn(buildDelete(keys, options));
   },
-  txn: buildTxn,
+  txn: (parts) => markOwn(buildTxn(parts)),
   compact(revision, options) {
     checkOptions(opTables.compact, options);
     return buildCompact(revision, options);

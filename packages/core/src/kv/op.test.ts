@@ -1,7 +1,7 @@
 import { describe, expect, expectTypeOf, it } from "vitest";
 import { op } from "./build-op.js";
 import { compare } from "./compare.js";
-import type { CompactOp, Op, PutOp, RangeOp, TxnOp } from "./op.js";
+import type { CompactOp, DeleteOp, Op, PutOp, RangeOp, TxnOp } from "./op.js";
 import type { PutOpOptions, RangeOpOptions } from "./op-options.js";
 import type { DeleteResult, PutResult, RangeResult, ResultOf, TxnResult } from "./results.js";
 
@@ -237,6 +237,33 @@ describe("op.txn", () => {
     expect(txn).toEqual(before);
   });
 
+  it("holds copies of ops that were made by hand, bytes included, at every depth", () => {
+    const bytes = (): Uint8Array => Uint8Array.of(1, 2, 3);
+    const range: RangeOp = { type: "range", key: bytes(), rangeEnd: bytes(), limit: 3 };
+    const put: PutOp = { type: "put", key: bytes(), value: bytes(), leaseId: 5n };
+    const remove: DeleteOp = { type: "delete", key: bytes() };
+    const condition = { ...compare.value("k").equals("v") };
+    const inner: TxnOp = { type: "txn", compare: [condition], success: [put], failure: [remove] };
+    const txn = op.txn({ success: [range, put, inner], failure: [remove, { ...op.put("k", "v") }] });
+    const before = structuredClone(txn);
+    for (const each of [range, put, remove, condition]) each.key.fill(0);
+    range.rangeEnd?.fill(0);
+    put.value.fill(0);
+    expect(txn).toStrictEqual(before);
+    expect(txn.success[2]).toStrictEqual({
+      type: "txn",
+      compare: [condition].map((one) => ({ ...one, key: new TextEncoder().encode("k") })),
+      success: [{ type: "put", key: bytes(), value: bytes(), leaseId: 5n }],
+      failure: [{ type: "delete", key: bytes() }],
+    });
+  });
+
+  it("does not copy once more what the builders have copied", () => {
+    const success = [op.range("a"), op.put("a", "b"), op.delete("a"), op.txn({})] as const;
+    const txn = op.txn({ success });
+    for (const [i, one] of success.entries()) expect(txn.success[i]).toBe(one);
+  });
+
   // client/v3/txn_test.go:TestTxnPanics: without a builder, its misuses are those of lists and their elements
   it.each<[string, unknown, Error]>([
     ["no object", undefined, new TypeError("txn must be an object ({ compare, success, failure })")],
@@ -274,6 +301,11 @@ describe("op.txn", () => {
       "a compaction inside",
       { success: [op.range("foo"), op.compact(5n)] },
       new TypeError("success[1] must be a range, put, delete or txn op"),
+    ],
+    [
+      "an op that was made by hand, with a string for its value",
+      { success: [{ type: "put", key, value: "foo" }] },
+      new TypeError("success[0].value must be a Uint8Array"),
     ],
     ["a hole", { failure: [undefined] }, new TypeError("failure[0] must be a range, put, delete or txn op")],
     [
