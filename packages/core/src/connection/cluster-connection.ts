@@ -69,7 +69,7 @@ export class ClusterConnection implements Connection {
       options.credentials,
       logIn,
       (authEnabled) => this.#emit({ type: "logged-in", authEnabled }),
-      options.clock,
+      { ...effort, clock: options.clock },
     );
     this.#versionCheck = new VersionCheck({
       ...effort,

@@ -1,5 +1,5 @@
 import { Code, createClient } from "@connectrpc/connect";
-import { systemClock } from "@etcdkit/transport";
+import { type Clock, systemClock } from "@etcdkit/transport";
 import { describe, expect, it } from "vitest";
 import { AuthCluster } from "../../test/auth-cluster.js";
 import { caught } from "../../test/caught.js";
@@ -14,6 +14,7 @@ import {
 import { EtcdError } from "../errors/etcd-error.js";
 import { KV } from "../gen/etcdserverpb/rpc_pb.js";
 import type { Credentials } from "./credentials.js";
+import type { Effort } from "./token-provider.js";
 import { Tokens } from "./tokens.js";
 
 const a = "http://localhost:1";
@@ -239,6 +240,12 @@ describe("whether a refusal is answered with a new token", () => {
   const delay = { what: "the log-in" };
   const never = (): Promise<never> => Promise.reject(new Error("not asked for"));
 
+  const effort = (clock: Clock): Effort => ({
+    clock,
+    timeoutMs: 1_000,
+    signal: new AbortController().signal,
+  });
+
   /** Tokens as a connection has them some time after it has logged in. */
   async function loggedIn(credentials: Credentials | undefined): Promise<Tokens> {
     let now = 0;
@@ -246,7 +253,7 @@ describe("whether a refusal is answered with a new token", () => {
       credentials,
       { authenticate: () => Promise.resolve("t1"), delay },
       () => undefined,
-      { ...systemClock, now: () => (now += 1_000) },
+      effort({ ...systemClock, now: () => (now += 1_000) }),
     );
     await tokens.fetch();
     return tokens;
@@ -281,7 +288,12 @@ describe("whether a refusal is answered with a new token", () => {
   });
 
   it("needs no log-in without credentials", () => {
-    const tokens = new Tokens(undefined, { authenticate: never, delay }, () => undefined, systemClock);
+    const tokens = new Tokens(
+      undefined,
+      { authenticate: never, delay },
+      () => undefined,
+      effort(systemClock),
+    );
     expect(tokens.ready).toBe(true);
     expect(tokens.current).toBeUndefined();
   });

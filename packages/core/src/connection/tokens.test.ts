@@ -1,3 +1,4 @@
+import { create } from "@bufbuild/protobuf";
 import { Code, createClient } from "@connectrpc/connect";
 import { systemClock } from "@etcdkit/transport";
 import { describe, expect, it } from "vitest";
@@ -5,7 +6,8 @@ import { AuthCluster } from "../../test/auth-cluster.js";
 import { caught } from "../../test/caught.js";
 import { authNotEnabled, errno, reset, status } from "../../test/failures.js";
 import { FakeCluster } from "../../test/fake-cluster.js";
-import { KV } from "../gen/etcdserverpb/rpc_pb.js";
+import { collectGarbage } from "../../test/garbage.js";
+import { KV, PutRequestSchema } from "../gen/etcdserverpb/rpc_pb.js";
 import type { Credentials } from "./credentials.js";
 import { Tokens } from "./tokens.js";
 
@@ -174,6 +176,76 @@ describe("a ready token", () => {
     expect(asked).toBe(3);
   });
 
+  it("from a function that is slow is waited for by call after call, and taken when it comes", async () => {
+    const cluster = new AuthCluster();
+    let asked = 0;
+    let give = (_: string): void => undefined;
+    const token = (): Promise<string> => {
+      asked++;
+      return new Promise((resolve) => (give = resolve));
+    };
+    await using connection = cluster.connect(a, { credentials: { token } });
+    const kv = createClient(KV, connection.transport);
+    for (let round = 0; round < 3; round++) {
+      const failure = caught(kv.put({}));
+      await cluster.clock.advance(10_000);
+      expect(await failure).toMatchObject({ code: "DEADLINE", outcome: "not-applied" });
+      expect(String(await failure)).toContain("waiting for the function given as `credentials.token`");
+    }
+    give(cluster.issue());
+    await kv.put({});
+    expect([asked, cluster.count("Put")]).toEqual([1, 1]);
+  });
+
+  it("that never comes keeps nothing of the calls that waited for it", async () => {
+    const cluster = new AuthCluster();
+    const never = new Promise<string>(() => undefined);
+    await using connection = cluster.connect(a, { credentials: { token: () => never } });
+    const kv = createClient(KV, connection.transport);
+    const waiting = Array.from({ length: 20 }, () => {
+      const abort = new AbortController();
+      const request = create(PutRequestSchema);
+      const failure = caught(kv.put(request, { signal: abort.signal }));
+      return { abort, failure, request: new WeakRef(request) };
+    });
+    await cluster.clock.settle();
+    for (const { abort } of waiting) abort.abort();
+    await Promise.all(waiting.map(({ failure }) => failure));
+    await cluster.clock.advance(10_000);
+    collectGarbage();
+    expect(waiting.filter(({ request }) => request.deref() !== undefined).length).toBeLessThan(2);
+  });
+
+  it("from a function that fails when nobody waits any more is asked for again", async () => {
+    const cluster = new AuthCluster();
+    let asked = 0;
+    let fail = (): void => undefined;
+    const token = (): Promise<string> => {
+      if (++asked > 1) return Promise.resolve(cluster.issue());
+      return new Promise((_, reject) => (fail = () => reject(errno("ECONNREFUSED"))));
+    };
+    await using connection = cluster.connect(a, { credentials: { token } });
+    const kv = createClient(KV, connection.transport);
+    const failure = caught(kv.put({}, { timeoutMs: 1_000 }));
+    await cluster.clock.advance(10_000);
+    expect(await failure).toMatchObject({ code: "DEADLINE" });
+    fail();
+    await cluster.clock.settle();
+    await kv.put({});
+    expect(asked).toBe(2);
+  });
+
+  it("from a function that never answers holds up no closing", async () => {
+    const cluster = new AuthCluster();
+    const token = (): Promise<string> => new Promise(() => undefined);
+    const connection = cluster.connect(a, { credentials: { token } });
+    const waiting = caught(connection.ready());
+    await cluster.clock.settle();
+    await connection.close();
+    expect(await waiting).toMatchObject({ code: "CLOSED" });
+    expect(cluster.clock.timers).toEqual([]);
+  });
+
   it("from a function must be one that a header can carry", async () => {
     const cluster = new FakeCluster();
     const token = async (): Promise<string> => "hunter2\r\nevil: yes";
@@ -191,7 +263,7 @@ describe("closing", () => {
       user,
       { authenticate: () => Promise.resolve("t1"), delay: { what: "the log-in" } },
       () => undefined,
-      systemClock,
+      { clock: systemClock, timeoutMs: 1_000, signal: new AbortController().signal },
     );
     await tokens.fetch();
     tokens.clear();

@@ -1,10 +1,11 @@
 import { create } from "@bufbuild/protobuf";
 import type { Clock } from "@etcdkit/transport";
-import { EtcdError, isEtcdError } from "../errors/etcd-error.js";
+import { type EtcdError, isEtcdError } from "../errors/etcd-error.js";
 import { type AuthenticateRequest, AuthenticateRequestSchema } from "../gen/etcdserverpb/rpc_pb.js";
-import { type Credentials, checkToken } from "./credentials.js";
+import type { Credentials } from "./credentials.js";
 import type { LogIn } from "./log-in.js";
 import type { Delay, Prerequisite } from "./prerequisite.js";
+import { type Effort, TokenProvider } from "./token-provider.js";
 
 // A token this young is known to the member that gave it; one that lags behind refuses it until it has heard of it.
 const settlingMs = 200;
@@ -34,14 +35,17 @@ export class Tokens implements Prerequisite {
   #fetched: boolean;
   #fetching: Promise<void> | undefined;
 
-  /** @param logIn - Rejects with `AUTH_NOT_ENABLED` when the cluster wants no token. */
+  /**
+   * @param logIn - Rejects with `AUTH_NOT_ENABLED` when the cluster wants no token.
+   * @param effort - How long a function that provides tokens is waited for at a time.
+   */
   constructor(
     credentials: Credentials | undefined,
     logIn: Pick<LogIn, "authenticate" | "delay">,
     onLogIn: (authEnabled: boolean) => void,
-    clock: Clock,
+    effort: Effort,
   ) {
-    this.#clock = clock;
+    this.#clock = effort.clock;
     this.#onLogIn = onLogIn;
     this.#settles = credentials?.username !== undefined;
     this.#delay = credentials?.token === undefined ? () => logIn.delay : () => providerDelay;
@@ -53,7 +57,10 @@ export class Tokens implements Prerequisite {
       this.#renewable = typeof token === "function";
       this.#fetched = typeof token === "string";
       if (typeof token === "string") this.#token = token;
-      else this.#fetch = () => fromProvider(token);
+      else {
+        const provider = new TokenProvider(token, effort);
+        this.#fetch = () => provider.get();
+      }
     } else {
       const request = authenticateRequest(credentials.username, credentials.password);
       this.#renewable = true;
@@ -142,15 +149,4 @@ export class Tokens implements Prerequisite {
     this.#fetchedAt = this.#clock.now();
     this.#onLogIn(this.#token !== undefined);
   }
-}
-
-async function fromProvider(provider: () => Promise<string>): Promise<string> {
-  let token: unknown;
-  try {
-    token = await provider();
-  } catch (cause) {
-    throw new EtcdError("UNAVAILABLE", "the function given as `credentials.token` failed", { cause });
-  }
-  checkToken(token);
-  return token;
 }
