@@ -11,9 +11,10 @@ import { isFlawless, judge, nothing, total, type Verdict } from "./verdict.js";
 
 /** What many runs of a session came to. */
 export interface Tally {
+  readonly sessions: number;
   readonly cuts: number;
   readonly verdict: Verdict;
-  /** Each watch that did not deliver what the journal has, and where its session was cut. */
+  /** Each watch that did not deliver what the journal has, and where its session was cut. After many no more is run. */
   readonly flaws: readonly string[];
 }
 
@@ -27,6 +28,8 @@ export interface Recording {
 // One waits for its link to come back while others work.
 const atOnce = 16;
 const longestMs = 40_000;
+/** When this many are found, more tell nothing new, and what is lost takes long to miss. */
+const enoughFlaws = 100;
 
 /** Runs sessions on one server, each over a link of its own, and judges them by the journal of the store. */
 export class Rig implements AsyncDisposable {
@@ -67,12 +70,14 @@ export class Rig implements AsyncDisposable {
 
   /** Runs a session once for each place, several at a time. */
   async cut(session: Session, places: readonly Place[]): Promise<Tally> {
+    let sessions = 0;
     let cuts = 0;
     let verdict = nothing;
     const flaws: string[] = [];
     const waiting = places[Symbol.iterator]();
     const work = async (): Promise<void> => {
       for (const place of waiting) {
+        if (flaws.length >= enoughFlaws) return;
         await using proxy = await openFrameProxy(this.#target);
         const made = cutThere(proxy, place);
         const label = describePlace(place);
@@ -80,10 +85,11 @@ export class Rig implements AsyncDisposable {
         verdict = total([verdict, run.verdict]);
         flaws.push(...run.flaws.map((flaw) => `${label}: ${flaw}`));
         cuts += made();
+        sessions += 1;
       }
     };
     await Promise.all(Array.from({ length: atOnce }, work));
-    return { cuts, verdict, flaws };
+    return { sessions, cuts, verdict, flaws };
   }
 
   get #target(): string {
