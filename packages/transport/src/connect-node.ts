@@ -18,6 +18,7 @@ import type {
   EndpointTransport,
   TransportEvent,
 } from "./endpoint-transport.js";
+import { RequestSource } from "./grpc/request-source.js";
 import type { KeepalivePace } from "./keepalive.js";
 import { Link } from "./link.js";
 import { linkError, tooLarge } from "./transport-error.js";
@@ -91,7 +92,7 @@ class ConnectNodeTransport implements EndpointTransport {
     const keepalive = this.#link.connection?.keepalive;
     keepalive?.waiting(1);
     try {
-      return await this.#grpc.unary(method, signal, timeoutMs, header, input, contextValues);
+      return await this.#grpc.unary(method, signal, finite(timeoutMs), header, input, contextValues);
     } catch (error) {
       throw requestFailure(error, signal);
     } finally {
@@ -100,7 +101,8 @@ class ConnectNodeTransport implements EndpointTransport {
   };
 
   stream: EndpointTransport["stream"] = async (method, signal, timeoutMs, header, input, contextValues) => {
-    // connect-node does not end a call whose reader has left.
+    // connect-node does not end a call whose reader has left, and does not tell requests that their call has ended.
+    const requests = new RequestSource(input);
     const reading = new AbortController();
     const onAbort = (): void => reading.abort(signal?.reason);
     signal?.addEventListener("abort", onAbort, { once: true });
@@ -108,9 +110,19 @@ class ConnectNodeTransport implements EndpointTransport {
     const leave = (): void => {
       signal?.removeEventListener("abort", onAbort);
       reading.abort();
+      void requests.leave();
     };
+    const source = viewOf(requests);
+    const lifetimeMs = finite(timeoutMs);
     try {
-      const answer = await this.#grpc.stream(method, reading.signal, timeoutMs, header, input, contextValues);
+      const answer = await this.#grpc.stream(
+        method,
+        reading.signal,
+        lifetimeMs,
+        header,
+        source,
+        contextValues,
+      );
       return { ...answer, message: messagesOf(answer.message, signal, leave) };
     } catch (error) {
       leave();
@@ -158,16 +170,50 @@ class ConnectNodeTransport implements EndpointTransport {
   }
 }
 
-async function* messagesOf<M>(
+/** What connect-node gets of requests: it ends what it reads by `throw`, which not every source has. */
+function viewOf<T>(requests: RequestSource<T>): AsyncIterable<T> {
+  const iterator: AsyncIterator<T> = {
+    next: () => requests.next(),
+    return: (value?: unknown) => {
+      void requests.leave();
+      return Promise.resolve({ done: true, value });
+    },
+    throw: (reason: unknown) => {
+      void requests.leave();
+      return Promise.reject(reason);
+    },
+  };
+  return { [Symbol.asyncIterator]: () => iterator };
+}
+
+/** A deadline without end is none: no header could carry it. */
+function finite(timeoutMs: number | undefined): number | undefined {
+  return timeoutMs === Number.POSITIVE_INFINITY ? undefined : timeoutMs;
+}
+
+/** The messages of an answer. `leave` is called when they have come to an end, or when their reader leaves. */
+function messagesOf<M>(
   messages: AsyncIterable<M>,
   signal: AbortSignal | undefined,
   leave: () => void,
 ): AsyncGenerator<M, void, undefined> {
-  try {
-    yield* messages;
-  } catch (error) {
-    throw requestFailure(error, signal);
-  } finally {
-    leave();
+  let left = false;
+  async function* read(): AsyncGenerator<M, void, undefined> {
+    try {
+      yield* messages;
+    } catch (error) {
+      if (!left) throw requestFailure(error, signal);
+    } finally {
+      leave();
+    }
   }
+  const reading = read();
+  // That of a generator waits for a `next` under way, and before the first one it runs nothing of the body.
+  const end = reading.return.bind(reading);
+  reading.return = (value) => {
+    left = true;
+    leave();
+    return end(value);
+  };
+  return reading;
 }

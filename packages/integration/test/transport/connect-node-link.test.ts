@@ -7,18 +7,19 @@ const open = (endpoint: string): Dialling =>
   diallingOver(createConnectNodeTransport({ endpoint: addressOf(endpoint) }));
 
 const capabilities: TransportCapabilities = {
+  // Node does not tell how much of a request it has handed to the socket, nor whether one waits for the limit of streams.
   dispositions: false,
   connectionEvents: true,
   backPressure: true,
   gzip: true,
-  unlimitedTimeout: false,
+  unlimitedTimeout: true,
   messagesBeforeErrors: true,
   queueing: true,
-  handOver: false,
-  resetCodes: false,
+  handOver: true,
+  resetCodes: true,
   cancelsOnReturn: true,
-  tellsRequests: false,
-  concurrentReturn: false,
+  tellsRequests: true,
+  concurrentReturn: true,
 };
 
 describeTransport(

@@ -126,14 +126,12 @@ export function describeLinks(make: GroundMaker): void {
         await warm(ground);
         const names = Array.from({ length: 30 }, newName);
         // What lies beyond the last stream reaches the server in this rig, which real ones do not look at; so nothing does.
-        ground.proxy.when(
-          { direction: "toServer", type: "HEADERS", connection: 1, nth: 10, andLater: true },
-          { do: "drop" },
-        );
-        ground.proxy.when(
-          { direction: "toServer", type: "DATA", connection: 1, nth: 10, andLater: true },
-          { do: "drop" },
-        );
+        for (let streamId = 2 * 10 + 1; streamId <= 2 * names.length + 1; streamId += 2) {
+          ground.proxy.when(
+            { direction: "toServer", streamId, connection: 1, andLater: true },
+            { do: "drop" },
+          );
+        }
         ground.proxy.when(
           { direction: "toServer", type: "HEADERS", connection: 1, nth: 10 },
           { do: "inject", bytes: goawayFrame(2 * 10 - 1), other: true },
