@@ -10,6 +10,9 @@ import {
   startNghttpd,
 } from "@etcdkit/testing";
 import { createHttp2Transport, type EndpointTransport } from "@etcdkit/transport";
+import { createConnectNodeTransport } from "@etcdkit/transport/connect-node";
+import { createGrpcJsTransport } from "@etcdkit/transport/grpc-js";
+import { credentials } from "@grpc/grpc-js";
 import { describe, expect, it } from "vitest";
 import { addressOf } from "./dialling.js";
 
@@ -42,6 +45,55 @@ const certificate = authority.issue({ commonName: "nghttpd", names: ["localhost"
 interface Link extends AsyncDisposable {
   readonly link: EndpointTransport;
   readonly endpoint: string;
+}
+
+interface Served extends AsyncDisposable {
+  readonly link: Transport;
+}
+
+/** The transports of the package, each made for one endpoint. */
+const transports: readonly (readonly [string, (endpoint: string) => Promise<Opened>])[] = [
+  ["our own transport", (endpoint) => connected(createHttp2Transport({ endpoint: addressOf(endpoint) }))],
+  [
+    "connect-node's transport",
+    (endpoint) => connected(createConnectNodeTransport({ endpoint: addressOf(endpoint) })),
+  ],
+  [
+    "a grpc-js channel",
+    (endpoint) => {
+      const link = createGrpcJsTransport(new URL(endpoint).host, credentials.createInsecure(), {
+        "grpc.use_local_subchannel_pool": 1,
+        "grpc.max_receive_message_length": -1,
+      });
+      return Promise.resolve({ link, close: () => link.close() });
+    },
+  ],
+];
+
+interface Opened {
+  readonly link: Transport;
+  close(): Promise<void> | void;
+}
+
+async function connected(link: EndpointTransport): Promise<Opened> {
+  await link.connect(AbortSignal.timeout(5_000));
+  return { link, close: () => link.close() };
+}
+
+async function serveTo(
+  open: (endpoint: string) => Promise<Opened>,
+  options: NghttpdOptions,
+): Promise<Served> {
+  if ("reason" in program) throw new Error(program.reason);
+  const server = await startNghttpd(program, options);
+  const { link, close } = await open(server.endpoint);
+  return {
+    link,
+    async [Symbol.asyncDispose]() {
+      await close();
+      await server.close();
+    },
+  };
 }
 
 async function serve(options: NghttpdOptions): Promise<Link> {
@@ -78,26 +130,17 @@ async function list(transport: Transport, name: string) {
   return message[Symbol.asyncIterator]();
 }
 
-describe.skipIf(reason !== undefined)("our own transport to nghttpd", () => {
+describe.skipIf(reason !== undefined).each(transports)("%s to nghttpd", (_, open) => {
   it("gets an answer with trailers", async () => {
-    await using server = await serve({ args: [ok], documents: { [file("Small")]: body(10) } });
+    await using server = await serveTo(open, { args: [ok], documents: { [file("Small")]: body(10) } });
     const { message, trailer } = await get(server.link, "Small");
     expect(message.payload.length).toBe(10);
     expect(trailer.get("grpc-status")).toBe("0");
   });
 
-  it("gets it over TLS that another library speaks", async () => {
-    await using server = await serve({
-      args: [ok],
-      tls: certificate,
-      documents: { [file("Small")]: body(10) },
-    });
-    expect((await get(server.link, "Small")).message.payload.length).toBe(10);
-  });
-
   it.each([1, 7, 255, 4_096])("takes off padding of up to %d bytes", async (padding) => {
     const sizes = [0, 1, 100, 20_000, 300_000];
-    await using server = await serve({
+    await using server = await serveTo(open, {
       args: [ok, `--padding=${padding}`],
       documents: { [file("Sizes")]: body(...sizes) },
     });
@@ -111,13 +154,16 @@ describe.skipIf(reason !== undefined)("our own transport to nghttpd", () => {
   });
 
   it("gets 64 MiB in one message, however often it has to give leave for more", async () => {
-    await using server = await serve({ args: [ok], documents: { [file("Huge")]: body(64 * mebibyte) } });
+    await using server = await serveTo(open, {
+      args: [ok],
+      documents: { [file("Huge")]: body(64 * mebibyte) },
+    });
     expect((await get(server.link, "Huge")).message.payload.length).toBe(64 * mebibyte);
   });
 
   it("gets 64 MiB of messages that are taken one by one", async () => {
     const sizes = Array<number>(256).fill(mebibyte / 4);
-    await using server = await serve({ args: [ok], documents: { [file("Many")]: body(...sizes) } });
+    await using server = await serveTo(open, { args: [ok], documents: { [file("Many")]: body(...sizes) } });
     const messages = await list(server.link, "Many");
     let bytes = 0;
     for (let next = await messages.next(); next.done !== true; next = await messages.next()) {
@@ -127,12 +173,32 @@ describe.skipIf(reason !== undefined)("our own transport to nghttpd", () => {
   });
 
   it.each([8, 10, 16, 30])("sends 3 MiB through a window of 2^%d - 1 bytes", async (bits) => {
-    await using server = await serve({
+    await using server = await serveTo(open, {
       args: [ok, `--window-bits=${bits}`],
       documents: { [file("Small")]: body(10) },
     });
     const size = bits === 8 ? 200_000 : 3 * mebibyte;
     expect((await get(server.link, "Small", new Uint8Array(size))).message.payload.length).toBe(10);
+  });
+
+  it("waits in line for one stream at a time", async () => {
+    await using server = await serveTo(open, {
+      args: [ok, "--max-concurrent-streams=1"],
+      documents: { [file("Small")]: body(10) },
+    });
+    const answers = await Promise.all(Array.from({ length: 200 }, () => get(server.link, "Small")));
+    expect(answers).toHaveLength(200);
+  });
+});
+
+describe.skipIf(reason !== undefined)("our own transport to nghttpd, in detail", () => {
+  it("gets it over TLS that another library speaks", async () => {
+    await using server = await serve({
+      args: [ok],
+      tls: certificate,
+      documents: { [file("Small")]: body(10) },
+    });
+    expect((await get(server.link, "Small")).message.payload.length).toBe(10);
   });
 
   it.each([0, 100, 4_096, 65_536])(
@@ -157,15 +223,6 @@ describe.skipIf(reason !== undefined)("our own transport to nghttpd", () => {
       expect(server.link.state).toBe("ready");
     },
   );
-
-  it("waits in line for one stream at a time", async () => {
-    await using server = await serve({
-      args: [ok, "--max-concurrent-streams=1"],
-      documents: { [file("Small")]: body(10) },
-    });
-    const answers = await Promise.all(Array.from({ length: 200 }, () => get(server.link, "Small")));
-    expect(answers).toHaveLength(200);
-  });
 
   it("is pushed nothing, though the server would like to", async () => {
     await using server = await serve({
