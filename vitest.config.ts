@@ -26,8 +26,8 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["packages/integration/test/**/*.test.ts"],
-          // Each file starts etcd servers of its own; more at once starve them on a small machine.
-          maxWorkers: 2,
+          // Each file starts etcd servers of its own, and mostly waits; more at once starve them on a small machine.
+          maxWorkers: 3,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

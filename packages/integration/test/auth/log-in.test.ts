@@ -6,7 +6,7 @@ import { uniqueKey } from "../support/unique-key.js";
 import { authOf, credentialsOf, enableAuth } from "./users.js";
 import { secretValue, Witness } from "./witness.js";
 
-// Authentication is the same in every version since 3.4, up to defects: the oldest and the newest server tell.
+// Authentication is the same in every version since 3.4, up to defects.
 describeEachEtcd("logging in", (etcd) => {
   const witness = new Witness();
   afterAll(() => witness.expectSecretsKept());

@@ -11,12 +11,13 @@ import { describeNewestEtcd } from "../support/newest.js";
 import { uniqueKey } from "../support/unique-key.js";
 import { expired } from "./expiry.js";
 
+// Each case has a link, a connection and leases of its own and mostly waits: all at once.
 describeEachEtcd("the holder of a lease", (etcd) => {
   const shared = etcd.shared();
 
   // F62; lease_test.go:TestLeaseKeepAliveTTLTimeout, TestLeaseKeepAliveCloseAfterDisconnectRevoke
   describe("learns that it is lost before the server lets it expire, when the link", () => {
-    it.each<[string, (bridge: Bridge) => Promise<void>]>([
+    it.concurrent.each<[string, (bridge: Bridge) => Promise<void>]>([
       ["falls silent", (bridge) => bridge.blackhole()],
       ["loses the answers only", (bridge) => bridge.blackhole("toClient")],
       [
@@ -58,7 +59,7 @@ describeEachEtcd("the holder of a lease", (etcd) => {
   });
 
   // lease_test.go:TestLeaseKeepAliveCloseAfterDisconnectRevoke
-  it("learns of a revocation while it was cut off as soon as it is back", async () => {
+  it.concurrent("learns of a revocation while it was cut off as soon as it is back", async () => {
     await using bridge = await openBridge(shared.endpoints[0] ?? "");
     await using connection = shared.connect({ endpoints: bridge.endpoint });
     await using direct = shared.connect();
@@ -76,7 +77,7 @@ describeEachEtcd("the holder of a lease", (etcd) => {
   });
 
   // lease_test.go:TestLeaseKeepAliveHandleFailure
-  it("keeps it through a cut that is shorter than its time to live", async () => {
+  it.concurrent("keeps it through a cut that is shorter than its time to live", async () => {
     await using bridge = await openBridge(shared.endpoints[0] ?? "");
     await using connection = shared.connect({ endpoints: bridge.endpoint });
     await using direct = shared.connect();
@@ -98,7 +99,7 @@ describeEachEtcd("the holder of a lease", (etcd) => {
   });
 
   // lease_test.go:TestLeaseKeepAliveFullResponseQueue
-  it("has it renewed at the same pace, and no more often, when it reads nothing", async () => {
+  it.concurrent("has it renewed at the same pace, and no more often, when it reads nothing", async () => {
     await using connection = shared.connect();
     await using leases = createLeases(connection);
     const { id } = await leases.grant(3);
@@ -111,7 +112,7 @@ describeEachEtcd("the holder of a lease", (etcd) => {
   });
 
   // lease_test.go:TestLeaseKeepAliveInitTimeout
-  it("never holds it while there is no server", async () => {
+  it.concurrent("never holds it while there is no server", async () => {
     await using bridge = await openBridge(shared.endpoints[0] ?? "");
     await using connection = shared.connect({ endpoints: bridge.endpoint });
     const leases = createLeases(connection);

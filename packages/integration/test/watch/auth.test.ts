@@ -102,7 +102,7 @@ describeEachEtcd("a watch with users", (etcd) => {
 
 describeEachEtcd("a watch and its token", (etcd) => {
   describe.each(["simple", "jwt"] as const)("%s:", (kind) => {
-    it("lives on when that expires, over cuts, and beside new watches on its stream", async () => {
+    it.concurrent("lives on when that expires, over cuts, and beside new watches on its stream", async () => {
       await using cluster = await etcd.start({ auth: kind, tokenTtlSeconds: ttlSeconds });
       await using link = await openBridge(cluster.endpoints[0] ?? "");
       const witness = new Witness();
@@ -135,7 +135,7 @@ describeEachEtcd("a watch and its token", (etcd) => {
     }, 120_000);
 
     // common/auth_test.go:TestAuthGracefulDisable
-    it("lives on when authentication is switched off and the member restarts", async () => {
+    it.concurrent("lives on when authentication is switched off and the member restarts", async () => {
       await using cluster = await etcd.start({ auth: kind });
       await using root = connectAsRoot(cluster);
       const watch = createWatcher(root).watch("key");
@@ -153,7 +153,7 @@ describeEachEtcd("a watch and its token", (etcd) => {
   });
 
   // etcd issue 12385
-  it("lives on when authentication is switched on and off under it, and others join it each time", async () => {
+  it.concurrent("lives on when authentication is switched on and off under it, and others join it each time", async () => {
     await using cluster = await etcd.start();
     await using link = await openBridge(cluster.endpoints[0] ?? "");
     await using root = connect({
