@@ -4,7 +4,7 @@ import { createClient } from "@connectrpc/connect";
 import { isKeepAliveHalted, type KeepAlive } from "@etcdkit/core";
 import { Maintenance } from "@etcdkit/core/protocol";
 import { createLeases, openLease } from "@etcdkit/lease";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { describeEachEtcd } from "../support/each-etcd.js";
 import { allServe, becomesLeaderless, rolesOf, statusOf } from "../support/leader.js";
 import { holders } from "./holders.js";
