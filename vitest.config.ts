@@ -27,7 +27,7 @@ export default defineConfig({
           name: "integration",
           include: ["packages/integration/test/**/*.test.ts"],
           // Each file starts etcd servers of its own, and mostly waits; more at once starve them on a small machine.
-          maxWorkers: 3,
+          maxWorkers: 4,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
