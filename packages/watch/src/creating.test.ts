@@ -22,7 +22,6 @@ describe("a watch that is being created", () => {
       progressNotify: true,
       filters: [1],
       fragment: true,
-      watchId: 0n,
     });
   });
 
@@ -60,8 +59,9 @@ describe("a watch that is being created", () => {
     const watcher = createWatcher(etcd);
     const watches = ["a", "b", "c"].map((key) => watcher.watch(key));
     const stream = await etcd.stream();
-    for (const key of ["a", "b", "c"]) expect((await stream.create()).key).toEqual(text(key));
-    for (const id of [0, 1, 2]) stream.created(id, 5 + id);
+    await stream.accept(0, 5);
+    for (const key of ["b", "c"]) expect((await stream.create()).key).toEqual(text(key));
+    for (const id of [1, 2]) stream.created(id, 5 + id);
     const created = await Promise.all(watches.map((watch) => watch.created));
     expect(created.map(({ revision }) => revision)).toEqual([5n, 6n, 7n]);
     expect(etcd.opened).toBe(1);
@@ -70,16 +70,43 @@ describe("a watch that is being created", () => {
   it("waits its turn where 64 are being created", async () => {
     const etcd = new FakeEtcd();
     const watcher = createWatcher(etcd);
-    const watches = Array.from({ length: 66 }, (_, index) => watcher.watch(`${index}`));
+    const watches = Array.from({ length: 67 }, (_, index) => watcher.watch(`${index}`));
     const stream = await etcd.stream();
-    for (let index = 0; index < 64; index++) await stream.create();
+    await stream.accept(0, 5);
+    for (let index = 1; index <= 64; index++) await stream.create();
     expect(stream.unread).toBe(0);
-    stream.created(0, 5);
-    expect((await stream.create()).key).toEqual(text("64"));
+    stream.created(1, 5);
+    expect((await stream.create()).key).toEqual(text("65"));
     expect(stream.unread).toBe(0);
-    for (let id = 1; id < 65; id++) stream.created(id, 5);
-    await stream.accept(65, 9);
+    for (let id = 2; id < 66; id++) stream.created(id, 5);
+    await stream.accept(66, 9);
     expect(await watches.at(-1)?.created).toEqual({ revision: 9n });
+  });
+
+  // A proxy answers out of order: who joins another client's watch need not wait for etcd.
+  it("waits for each before it where ids are not as asked for, so that none is taken for another", async () => {
+    const etcd = new FakeEtcd();
+    const watcher = createWatcher(etcd);
+    const watches = ["a", "b", "c"].map((key) => watcher.watch(key));
+    const stream = await etcd.stream();
+    stream.ownIds = true;
+    for (const [id, key] of ["a", "b", "c"].entries()) {
+      expect((await stream.create()).key).toEqual(text(key));
+      expect(stream.unread).toBe(0);
+      stream.created(id, 5 + id);
+      expect(await watches[id]?.created).toEqual({ revision: BigInt(5 + id) });
+    }
+  });
+
+  it("has an id of its own choice only where that tells something", async () => {
+    const etcd = new FakeEtcd();
+    const watcher = createWatcher(etcd);
+    for (const key of ["a", "b", "c"]) watcher.watch(key);
+    const stream = await etcd.stream();
+    const refused = await stream.create();
+    stream.refuse("mvcc: watcher range is empty");
+    expect((await stream.accept(0, 5)).watchId).toBe(refused.watchId);
+    expect((await stream.create()).watchId).toBe(0n);
   });
 
   it("delivers exactly what is later than created, also when the header is ahead of the events", async () => {
@@ -111,11 +138,10 @@ describe("a watch that is being created", () => {
     const second = watcher.watch("b");
     const stream = await etcd.stream();
     await stream.create();
-    await stream.create();
     await first.close();
     stream.created(0, 5);
     expect(await stream.cancel()).toBe(0n);
-    stream.created(1, 5);
+    await stream.accept(1, 5);
     expect(await second.created).toEqual({ revision: 5n });
   });
 

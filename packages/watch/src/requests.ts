@@ -14,13 +14,21 @@ const filters: Readonly<Record<NonNullable<WatchRequest["events"]>, WatchCreateR
   deletes: WatchCreateRequest_FilterType.NOPUT,
 };
 
-/**
- * Asks for a watch. The server chooses the id.
- *
- * @param startRevision - `0n` for "from now on".
- * @param fragment - Whether large answers may come in parts.
- */
-export function createMessage(request: WatchRequest, startRevision: bigint, fragment: boolean): WatchMessage {
+/** How a watch is asked for at the moment. */
+export interface CreateTerms {
+  /** `0n` for "from now on". */
+  readonly startRevision: bigint;
+  /** Whether large answers may come in parts. */
+  readonly fragment: boolean;
+  /** The id that it is to have on the server; `0n` leaves that to the server. */
+  readonly id: bigint;
+}
+
+/** Asks for a watch. */
+export function createMessage(
+  request: WatchRequest,
+  { startRevision, fragment, id }: CreateTerms,
+): WatchMessage {
   const { key, rangeEnd = noBytes, prevKv = false, progressNotify = false, events } = request;
   return {
     $typeName: "etcdserverpb.WatchRequest",
@@ -34,7 +42,7 @@ export function createMessage(request: WatchRequest, startRevision: bigint, frag
         progressNotify,
         filters: events === undefined ? [] : [filters[events]],
         prevKv,
-        watchId: 0n,
+        watchId: id,
         fragment,
       },
     },

@@ -8,6 +8,8 @@ export class WatchStreamCall {
   readonly openedAt: number;
   /** Whether a watch was created on it. */
   worked = false;
+  /** Whether it is known to answer creates in the order in which they were sent. */
+  keepsOrder = false;
   readonly #transport: Connection["transport"];
   readonly #call: WatchCall;
   readonly #avoid: string | undefined;

@@ -28,6 +28,8 @@ const healthyAfterMs = 1_000;
 /** Creates under way: so that many watches are soon back over a long link, and a server is not swamped by them. */
 const mostCreating = 64;
 const broadcastId = -1n;
+/** An id that no server comes to by itself. */
+const uncommonId = 2n ** 40n;
 
 /** What a stream needs. */
 export interface StreamSetup {
@@ -47,8 +49,10 @@ export interface StreamSetup {
  * Watches with the same metadata, over one call at a time. When that breaks it opens another one and resumes each watch
  * where it was.
  *
- * Everything happens in order, one answer after the other. The answer to a create does not say what it answers, but the
- * server answers creates in the order in which it got them.
+ * Everything happens in order, one answer after the other. The answer to a create does not say what it answers, but members
+ * answer creates in the order in which they got them. etcd's gRPC proxy does not: one that joins another client's watch is
+ * answered before those that have to be opened. A member gives a watch the id that it is asked for, the proxy one of its own,
+ * so that creates go one by one until the first id has come back.
  */
 export class WatchStream implements SubscriptionHome {
   readonly #setup: StreamSetup;
@@ -207,13 +211,15 @@ export class WatchStream implements SubscriptionHome {
   #createWaiting(): void {
     if (this.#call === undefined) return;
     for (const subscription of this.#waiting) {
-      if (this.#creating.length >= mostCreating) return;
+      const { keepsOrder } = this.#call;
+      if (this.#creating.length >= (keepsOrder ? mostCreating : 1)) return;
       const { request, nextRevision, hasLargeEvents } = subscription;
       this.#waiting.delete(subscription);
       subscription.place = "creating";
       this.#creating.push(subscription);
       const fragment = request.fragment ?? (hasLargeEvents || this.#inParts);
-      this.#call.send(createMessage(request, nextRevision, fragment));
+      const id = keepsOrder ? 0n : uncommonId;
+      this.#call.send(createMessage(request, { startRevision: nextRevision, fragment, id }));
     }
   }
 
@@ -250,6 +256,7 @@ export class WatchStream implements SubscriptionHome {
   #onCreated(response: WatchResponse, header: ResponseHeader, current: WatchStreamCall): void {
     const subscription = this.#creating.shift();
     const id = Number(response.watchId);
+    if (response.watchId === uncommonId && !response.canceled) current.keepsOrder = true;
     if (response.canceled || response.watchId === broadcastId) {
       if (subscription !== undefined) this.#onRefused(subscription, response);
     } else if (subscription !== undefined) {

@@ -50,6 +50,12 @@ export class FakeStream {
   readonly #answers = new Inbox<() => Answer | undefined>();
   /** The header of answers that do not say otherwise. */
   clusterId = 1n;
+  /** Whether it gives watches ids of its own, as etcd's gRPC proxy does, whatever it is asked for. */
+  ownIds = false;
+  /** The ids that creates without an answer ask for. */
+  readonly #asked: bigint[] = [];
+  /** Ids that were asked for, by what the test calls them. */
+  readonly #names = new Map<bigint, bigint>();
 
   constructor(head: CallHead, requests: AsyncIterable<WatchRequest>) {
     this.head = head;
@@ -82,11 +88,18 @@ export class FakeStream {
   async cancel(): Promise<bigint> {
     const request = await this.request();
     if (request.case !== "cancelRequest") throw new Error(`a cancel was to come, not ${request.case}`);
-    return request.value.watchId;
+    const { watchId } = request.value;
+    for (const [name, id] of this.#names) if (id === watchId) return name;
+    return watchId;
   }
 
   send(answer: Answer): void {
-    this.#answers.put(() => answer);
+    const { watchId = 0n } = answer;
+    if (answer.created === true) {
+      const id = this.#asked.shift() ?? 0n;
+      if (answer.canceled !== true && id !== 0n && !this.ownIds) this.#names.set(watchId, id);
+    }
+    this.#answers.put(() => ({ ...answer, watchId: this.#names.get(watchId) ?? watchId }));
   }
 
   created(id: number, revision: number): void {
@@ -159,7 +172,11 @@ export class FakeStream {
   }
 
   async #read(requests: AsyncIterable<WatchRequest>): Promise<void> {
-    for await (const request of requests) this.#requests.put(request);
+    for await (const request of requests) {
+      const { requestUnion } = request;
+      if (requestUnion.case === "createRequest") this.#asked.push(requestUnion.value.watchId);
+      this.#requests.put(request);
+    }
   }
 }
 
