@@ -15,13 +15,12 @@ export class History {
    * @throws `ClusterChangedError`
    */
   note({ clusterId, revision }: ResponseHeader): void {
-    // A header that was not sent is all zeros.
-    if (clusterId !== 0n) {
-      if (this.#clusterId !== 0n && clusterId !== this.#clusterId) {
-        throw new ClusterChangedError(this.#clusterId, clusterId);
-      }
-      this.#clusterId = clusterId;
+    // A header that was not sent is all zeros; one that etcd's gRPC proxy has made up has a revision that means nothing.
+    if (clusterId === 0n) return;
+    if (this.#clusterId !== 0n && clusterId !== this.#clusterId) {
+      throw new ClusterChangedError(this.#clusterId, clusterId);
     }
+    this.#clusterId = clusterId;
     if (revision > this.#seen) this.#seen = revision;
   }
 
