@@ -1,4 +1,5 @@
 // Tracing calls with OpenTelemetry.
+// #region telemetry
 import { createTelemetry } from "@etcdkit/metrics/opentelemetry";
 import { SpanStatusCode } from "@opentelemetry/api";
 import {
@@ -12,7 +13,6 @@ import { endpoints } from "./endpoints.js";
 const exporter = new InMemorySpanExporter();
 const tracerProvider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
 
-// #region telemetry
 // Without options it uses the providers that the program has registered with @opentelemetry/api.
 using telemetry = createTelemetry({ tracerProvider });
 await using etcd = createEtcd({ endpoints, interceptors: [telemetry.interceptor] });

@@ -2,12 +2,12 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+// #region metrics
 import { createPrometheusMetrics } from "@etcdkit/metrics/prometheus";
 import { createEtcd } from "etcdkit";
 import { register } from "prom-client";
 import { endpoints } from "./endpoints.js";
 
-// #region metrics
 const metrics = createPrometheusMetrics();
 const etcd = createEtcd({ endpoints, interceptors: [metrics.interceptor] });
 

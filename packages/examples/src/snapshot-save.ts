@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+// #region save
 import { saveSnapshot, snapshotStatus } from "@etcdkit/snapshot";
 import { createEtcd } from "etcdkit";
 import { endpoints } from "./endpoints.js";
@@ -11,7 +12,6 @@ await etcd.kv.put("examples/snapshot", "precious");
 const folder = await mkdtemp(join(tmpdir(), "etcdkit-"));
 const file = join(folder, "backup.db");
 
-// #region save
 const [endpoint] = etcd.connection.endpoints();
 let percent = 0;
 const saved = await saveSnapshot(etcd.maintenance, file, {

@@ -1,10 +1,10 @@
 // What members say of themselves. After etcd's ExampleMaintenance_status.
+// #region status
 import { createEtcd } from "etcdkit";
 import { endpoints } from "./endpoints.js";
 
 await using etcd = createEtcd({ endpoints });
 
-// #region status
 for (const endpoint of etcd.connection.endpoints()) {
   const status = await etcd.maintenance.status(endpoint);
   const { isLeader, leaderId, dbSizeBytes, dbSizeInUseBytes, errors } = status;

@@ -29,6 +29,54 @@ describe("a request for progress", () => {
     }
   });
 
+  describe("that was made before a watch was asked for", () => {
+    async function earlyRequest() {
+      const { watcher, stream, first, etcd } = await twoWatches();
+      const asked = first.requestProgress();
+      await stream.request();
+      const late = watcher.watch("c", { startRevision: 3n });
+      await stream.accept(2, 9);
+      await late.created;
+      return { asked, etcd, late, stream };
+    }
+
+    // The server sends that a watch is created past the line in which events and answers wait.
+    it("is answered for the others only: the watch has its history still to come", async () => {
+      const { asked, etcd, late, stream } = await earlyRequest();
+      stream.progress(-1, 9);
+      expect(await asked).toBe(9n);
+      stream.cut();
+      const next = await etcd.stream();
+      const starts = [await next.accept(0, 9), await next.accept(1, 9), await next.accept(2, 9)];
+      expect(starts.map(({ startRevision }) => startRevision)).toEqual([10n, 10n, 3n]);
+      next.events(2, [4]);
+      expect(await reader(late).next()).toMatchObject({ kind: "events", revision: 4n });
+    });
+
+    it("is answered for the watch as well when the answer is newer than that", async () => {
+      const { late, stream } = await earlyRequest();
+      stream.progress(-1, 10);
+      expect(await reader(late).next()).toMatchObject({ kind: "progress", revision: 10n });
+    });
+
+    it("is answered for the watch as well once the watch has got events", async () => {
+      const { late, stream } = await earlyRequest();
+      const batches = reader(late);
+      stream.events(2, [4]);
+      stream.progress(-1, 9);
+      expect(await batches.next()).toMatchObject({ kind: "events", revision: 4n });
+      expect(await batches.next()).toMatchObject({ kind: "progress", revision: 9n });
+    });
+
+    it("does not hold up the answer to the next one", async () => {
+      const { late, stream } = await earlyRequest();
+      const asked = late.requestProgress();
+      stream.progress(-1, 9);
+      stream.progress(-1, 9);
+      expect(await asked).toBe(9n);
+    });
+  });
+
   it("is repeated until there is an answer, less and less often", async () => {
     const { clock, first, stream } = await twoWatches();
     const asked = first.requestProgress();

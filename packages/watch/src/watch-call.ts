@@ -1,5 +1,6 @@
 import { type Connection, callContext, type WatchCall } from "@etcdkit/core";
 import { type WatchRequest, type WatchResponse, Watch as WatchService } from "@etcdkit/core/protocol";
+import { ProgressAnswers } from "./progress-answers.js";
 import { RequestQueue } from "./request-queue.js";
 
 /** One call of etcd's method Watch. It is never repeated: who opens the next one knows where each watch goes on. */
@@ -10,6 +11,7 @@ export class WatchStreamCall {
   worked = false;
   /** Whether it is known to answer creates in the order in which they were sent. */
   keepsOrder = false;
+  readonly progress: ProgressAnswers = new ProgressAnswers();
   readonly #transport: Connection["transport"];
   readonly #call: WatchCall;
   readonly #avoid: string | undefined;

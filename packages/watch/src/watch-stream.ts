@@ -110,6 +110,7 @@ export class WatchStream implements SubscriptionHome {
   leave(subscription: Subscription): void {
     this.#members.delete(subscription);
     this.#parked.delete(subscription);
+    this.#call?.progress.forget(subscription);
     const { place } = subscription;
     if (place === "waiting") this.#waiting.delete(subscription);
     if (place === "creating") this.#creating[this.#creating.indexOf(subscription)] = undefined;
@@ -119,7 +120,9 @@ export class WatchStream implements SubscriptionHome {
   }
 
   askProgress(): void {
-    if (this.#active.size > 0) this.#call?.send(progressMessage());
+    if (this.#active.size === 0 || this.#call === undefined) return;
+    this.#call.send(progressMessage());
+    this.#call.progress.asked();
   }
 
   /** Ends every watch with an error. */
@@ -219,6 +222,7 @@ export class WatchStream implements SubscriptionHome {
       this.#creating.push(subscription);
       const fragment = request.fragment ?? (hasLargeEvents || this.#inParts);
       const id = keepsOrder ? 0n : uncommonId;
+      this.#call.progress.creating(subscription);
       this.#call.send(createMessage(request, { startRevision: nextRevision, fragment, id }));
     }
   }
@@ -241,7 +245,7 @@ export class WatchStream implements SubscriptionHome {
     if (this.#over || this.#call !== current) return;
     if (response.created) this.#onCreated(response, header, current);
     else if (response.canceled) this.#onCanceled(response);
-    else this.#onEvents(response, header);
+    else this.#onEvents(response, header, current);
   }
 
   async #verify(header: ResponseHeader): Promise<void> {
@@ -262,6 +266,7 @@ export class WatchStream implements SubscriptionHome {
     } else if (subscription !== undefined) {
       this.#active.set(id, subscription);
       subscription.begin(id, header);
+      current.progress.created(subscription, header);
       current.worked = true;
       this.#established = true;
       this.#judge.succeeded();
@@ -282,10 +287,13 @@ export class WatchStream implements SubscriptionHome {
     this.#onRefused(subscription, response);
   }
 
-  #onEvents(response: WatchResponse, header: ResponseHeader): void {
+  #onEvents(response: WatchResponse, header: ResponseHeader, { progress }: WatchStreamCall): void {
     if (response.watchId === broadcastId) {
       if (response.events.length > 0) return;
-      for (const subscription of this.#active.values()) subscription.progress(header);
+      progress.answered();
+      for (const subscription of this.#active.values()) {
+        if (progress.includes(subscription, header)) subscription.progress(header);
+      }
       return;
     }
     const id = Number(response.watchId);
@@ -294,6 +302,7 @@ export class WatchStream implements SubscriptionHome {
       if (!this.#cancelled.has(id)) this.#cancel(id);
       return;
     }
+    progress.forget(subscription);
     subscription.deliver(response);
     if (subscription.queue.full) this.#park(subscription);
   }
