@@ -171,6 +171,7 @@ export {
 
 export { type BackOff, pauseMs } from "./connection/back-off.js";
 export { sleep } from "./connection/sleep.js";
+export { printable } from "./errors/from-transport.js";
 export { findServerError, type ServerError } from "./errors/server-errors.js";
 
 // For packages of the family that call services of etcd

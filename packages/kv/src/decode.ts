@@ -3,10 +3,10 @@ import {
   type CompactResult,
   type DeleteResult,
   EtcdError,
+  headerOf,
   type Outcome,
   type PutResult,
   type RangeResult,
-  type ResponseHeader,
   type TxnOp,
   type TxnResult,
 } from "@etcdkit/core";
@@ -25,24 +25,27 @@ import type {
  * @param outcome - What is known of the writes beside it, if there are any.
  */
 export function decodeRange(message: RangeResponse | undefined, outcome?: Outcome): RangeResult {
-  if (message === undefined) return { header: zeroHeader(), kvs: [], more: false, count: 0 };
-  const { header = zeroHeader(), kvs, more, count } = message;
-  return { header, kvs, more, count: toCount(count, "count", outcome) };
+  if (message === undefined) return { header: headerOf({}), kvs: [], more: false, count: 0 };
+  const { kvs, more, count } = message;
+  return { header: headerOf(message), kvs, more, count: toCount(count, "count", outcome) };
 }
 
 /** The answer to a put. */
-export function decodePut({ header = zeroHeader(), prevKv }: PutResponse): PutResult {
+export function decodePut(message: PutResponse): PutResult {
+  const header = headerOf(message);
+  const { prevKv } = message;
   return prevKv === undefined ? { header } : { header, prevKv };
 }
 
 /** The answer to a deletion. */
-export function decodeDelete({ header = zeroHeader(), deleted, prevKvs }: DeleteRangeResponse): DeleteResult {
-  return { header, deleted: toCount(deleted, "deleted", "unknown"), prevKvs };
+export function decodeDelete(message: DeleteRangeResponse): DeleteResult {
+  const { deleted, prevKvs } = message;
+  return { header: headerOf(message), deleted: toCount(deleted, "deleted", "unknown"), prevKvs };
 }
 
 /** The answer to a compaction. */
-export function decodeCompact({ header = zeroHeader() }: CompactionResponse): CompactResult {
-  return { header };
+export function decodeCompact(message: CompactionResponse): CompactResult {
+  return { header: headerOf(message) };
 }
 
 /**
@@ -51,7 +54,7 @@ export function decodeCompact({ header = zeroHeader() }: CompactionResponse): Co
  * @throws `EtcdError` `PROTOCOL` when the server breaks the promise. Its outcome is unknown; most likely it was applied.
  */
 export function decodeTxn(op: TxnOp, message: TxnResponse): TxnResult {
-  const { header = zeroHeader(), succeeded, responses } = message;
+  const { succeeded, responses } = message;
   const asked = succeeded ? op.success : op.failure;
   if (responses.length !== asked.length) {
     throw broken(
@@ -60,7 +63,7 @@ export function decodeTxn(op: TxnOp, message: TxnResponse): TxnResult {
     );
   }
   const decoded = responses.map((response, i) => decodeBranch(asked[i], response));
-  return { header, succeeded, responses: decoded };
+  return { header: headerOf(message), succeeded, responses: decoded };
 }
 
 function decodeBranch(
@@ -76,17 +79,6 @@ function decodeBranch(
     `the server answered a ${op?.type} in a transaction with ${response.case ?? "nothing"}`,
     "unknown",
   );
-}
-
-/** A header that a server did not send. */
-function zeroHeader(): ResponseHeader {
-  return {
-    $typeName: "etcdserverpb.ResponseHeader",
-    clusterId: 0n,
-    memberId: 0n,
-    revision: 0n,
-    raftTerm: 0n,
-  };
 }
 
 function toCount(value: bigint, name: string, outcome: Outcome | undefined): number {

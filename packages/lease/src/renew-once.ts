@@ -6,9 +6,9 @@ import {
   EtcdError,
   isEtcdError,
   type LeaseRenewal,
+  sleep,
 } from "@etcdkit/core";
 import { Lease } from "@etcdkit/core/protocol";
-import { pause } from "./pause.js";
 import { renewalOf } from "./renewal-of.js";
 
 /** By default as long as every call of a connection takes; streams have no limit of their own there. */
@@ -43,7 +43,7 @@ export async function renewOnce(
       const left = deadline - clock.now();
       if (left <= 0) throw timeUp(id, error);
       // Jitter keeps those apart who failed together.
-      await pause(clock, Math.min(pauseMs * (0.5 + Math.random() / 2), left), call?.signal);
+      await sleep(clock, Math.min(pauseMs * (0.5 + Math.random() / 2), left), call?.signal);
       if (deadline <= clock.now()) throw timeUp(id, error);
     }
   }

@@ -1,7 +1,6 @@
-import { type Clock, callContext } from "@etcdkit/core";
+import { type Clock, callContext, sleep } from "@etcdkit/core";
 import { Lease, type LeaseKeepAliveResponse } from "@etcdkit/core/protocol";
 import type { Members } from "./members.js";
-import { pause } from "./pause.js";
 
 /** Who gets what a stream brings. */
 export interface StreamOwner {
@@ -90,7 +89,7 @@ export class RenewalStream {
     const { signal } = this.#closing;
     let failure: unknown;
     try {
-      if (pauseMs > 0) await pause(clock, pauseMs, signal);
+      if (pauseMs > 0) await sleep(clock, pauseMs, signal);
       const { url, transport } = await members.choose(avoid, signal);
       this.url = url;
       this.opening = false;

@@ -1,7 +1,5 @@
-import { CompactedError, EtcdError, findServerError } from "@etcdkit/core";
+import { CompactedError, EtcdError, findServerError, printable } from "@etcdkit/core";
 import type { WatchResponse } from "@etcdkit/core/protocol";
-
-const longestReason = 2_000;
 
 /**
  * Why the server ended or refused a watch.
@@ -38,10 +36,4 @@ export function tokenRetries({ code }: EtcdError): number {
     default:
       return 0;
   }
-}
-
-// A server's text may be hostile: control characters could forge lines of a log.
-function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is taken out
-  return text.slice(0, longestReason).replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
 }
