@@ -55,6 +55,7 @@ export {
 
 export { type BytesLike, compareBytes, concatBytes, json, utf8 } from "./bytes.js";
 export { type KeyOrRange, type KeyRange, prefixEnd } from "./key-range.js";
+export { type KeySpace, shareKeySpace } from "./key-space.js";
 export { type JsonValue, toJson } from "./to-json.js";
 
 // The key-value interface
@@ -135,6 +136,7 @@ export type {
 
 export { type Event, Event_EventType } from "./gen/mvccpb/kv_pb.js";
 export { isCreate, isDelete, isModify } from "./watch/event.js";
+export { type FirstEventOptions, firstEvent } from "./watch/first-event.js";
 export { mapWatch } from "./watch/map-watch.js";
 export type {
   EventsBatch,

@@ -86,8 +86,10 @@ export function kvFrom(executor: KvExecutor): Kv {
   }
 
   const open = executor.stream?.bind(executor);
+  const { keyPrefix } = executor;
   return {
     execute,
+    ...(keyPrefix !== undefined && { keyPrefix }),
     ...(open !== undefined && {
       stream(op: RangeOp, call?: CallOptions): AsyncIterable<RangeResult> {
         checkOptions(methodTables.stream, call);

@@ -2,6 +2,7 @@ import type { BytesLike } from "../bytes.js";
 import type { CallOptions } from "../call-options.js";
 import type { KeyValue } from "../gen/mvccpb/kv_pb.js";
 import type { KeyOrRange, KeyRange } from "../key-range.js";
+import type { KeySpace } from "../key-space.js";
 import type { BranchOp, Op, RangeOp, TxnParts } from "./op.js";
 import type {
   CompactOpOptions,
@@ -29,7 +30,7 @@ export interface CompactOptions extends CompactOpOptions, CallOptions {}
  * The one thing that stands between a `Kv` and the store, and so the one thing that decorators wrap: take a
  * `KvExecutor`, return {@link kvFrom} of another.
  */
-export interface KvExecutor {
+export interface KvExecutor extends KeySpace {
   /**
    * Carries out one op.
    *

@@ -1,5 +1,6 @@
 import type { CallOptions } from "../call-options.js";
 import type { ResponseHeader } from "../gen/etcdserverpb/rpc_pb.js";
+import type { KeySpace } from "../key-space.js";
 import type { KeepAlive, LeaseKeepAliveOptions } from "./keep-alive.js";
 
 /** Options of {@link Leases.grant}. */
@@ -66,7 +67,7 @@ export interface LeaseRenewal {
  * Ids are signed 64-bit integers; `0n` means "no lease" to etcd and is refused with a `RangeError`. Methods do not depend
  * on `this`. Decorators take this interface and return it.
  */
-export interface Leases extends AsyncDisposable {
+export interface Leases extends KeySpace, AsyncDisposable {
   /**
    * Grants a lease.
    *

@@ -2,6 +2,7 @@ import type { CallOptions } from "../call-options.js";
 import type { ResponseHeader } from "../gen/etcdserverpb/rpc_pb.js";
 import type { Event, KeyValue } from "../gen/mvccpb/kv_pb.js";
 import type { KeyOrRange } from "../key-range.js";
+import type { KeySpace } from "../key-space.js";
 import type { WatchOptions } from "./watch-options.js";
 
 /** What a watch is asked for, as plain data. Fields that were left out are absent. */
@@ -29,7 +30,7 @@ export type WatchCall = Pick<CallOptions, "signal" | "requireLeader" | "headers"
  * The one thing that stands between a {@link Watcher} and the store, and so the one thing that decorators wrap: take a
  * `WatchOpener`, return {@link watcherFrom} of another. {@link mapWatch} changes what a watch delivers.
  */
-export interface WatchOpener {
+export interface WatchOpener extends KeySpace {
   /**
    * Opens one watch. Requests are made by `Watcher.watch`, which checks what it is given. Returns at once; whatever goes
    * wrong later is thrown by the iteration.

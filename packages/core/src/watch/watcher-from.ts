@@ -11,7 +11,9 @@ import { type WatchOptions, watchTables } from "./watch-options.js";
  *   another watcher's watches leaves their end to that one.
  */
 export function watcherFrom(opener: WatchOpener, close: () => Promise<void> = nothing): Watcher {
+  const { keyPrefix } = opener;
   return {
+    ...(keyPrefix !== undefined && { keyPrefix }),
     watch(keys: KeyOrRange, options?: WatchOptions): Watch {
       checkOptions(watchTables.watch, options);
       return opener.open(buildWatch(keys, options), callOf(options));

@@ -1,0 +1,1 @@
+export type { Session, SessionServices } from "./session.js";
