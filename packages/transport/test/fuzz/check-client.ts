@@ -3,14 +3,16 @@ import { type Frame, framesOf } from "../support/frames.js";
 
 /** What the client has said on one stream. */
 interface Said {
+  /** Its first bytes, in which the path stands in plain letters. */
+  readonly head: Buffer;
   ended: boolean;
   reset: boolean;
 }
 
 /** What a client said over the life of a connection, once it was found to be in order. */
 export interface ClientSide {
-  /** Streams whose requests were sent to the end. */
-  readonly complete: ReadonlySet<number>;
+  /** Whether a request to this path was sent to the end. */
+  completed(path: string): boolean;
 }
 
 /**
@@ -29,14 +31,16 @@ export function checkClient(bytes: Buffer): ClientSide {
       if (frame.streamId <= lastId || frame.streamId % 2 === 0)
         throw new Error(`HEADERS on stream ${frame.streamId}`);
       lastId = frame.streamId;
-      streams.set(frame.streamId, { ended: false, reset: false });
+      streams.set(frame.streamId, { head: frame.payload, ended: false, reset: false });
     } else if (frame.streamId !== 0) {
       checkOnStream(frame, streams.get(frame.streamId));
     }
     if (frame.type === FrameType.goaway && index < frames.length - 1)
       throw new Error("something behind GOAWAY");
   }
-  return { complete: new Set([...streams].filter(([, { ended }]) => ended).map(([id]) => id)) };
+  return {
+    completed: (path) => [...streams.values()].some(({ head, ended }) => ended && head.includes(path)),
+  };
 }
 
 function checkOnStream({ type, flags, streamId }: Frame, said: Said | undefined): void {
