@@ -1,7 +1,7 @@
 import { entry } from "./lib/entry.mjs";
 import { discovery, EtcdCache } from "./lib/etcd-cache.mjs";
 import { fetchFromDebian } from "./lib/etcd-debian.mjs";
-import { buildWithGo, goServers, hasGo } from "./lib/etcd-go.mjs";
+import { buildToolsWithGo, buildWithGo, goServers, hasGo } from "./lib/etcd-go.mjs";
 import { Failure, Interrupted, report } from "./lib/failure.mjs";
 import { say } from "./lib/say.mjs";
 import { setUp } from "./setup.mjs";
@@ -32,23 +32,29 @@ async function fetchFirst(cache, find) {
   if ((await find()).length > 0) return;
   if (await attempt(() => fetchFromDebian(cache))) return;
   const [newest] = goServers();
-  if (newest !== undefined && (await hasGo())) await attempt(() => buildWithGo(cache, newest));
+  // The server is all that is asked for; its tools come with `all`.
+  if (newest !== undefined && (await hasGo()))
+    await attempt(() => buildWithGo(cache, { ...newest, tools: [] }));
 }
 
 async function fetchAll(cache, atHand) {
   await attempt(() => fetchFromDebian(cache));
   const sources = await cache.sources();
-  const missing = goServers().filter(({ version, key }) => {
-    const found = atHand.some((server) => server.version === version);
+  const missing = goServers().flatMap((server) => {
+    const { version, key, tools } = server;
+    const found = atHand.find((other) => other.version === version);
     // One that we built ourselves must be of today's go.mod; anyone else's is good as it is.
-    return !found || (sources.get(version)?.from === "go" && sources.get(version).key !== key);
+    const stale = sources.get(version)?.from === "go" && sources.get(version).key !== key;
+    if (found === undefined || stale) return { version, build: () => buildWithGo(cache, server) };
+    if (tools.every((name) => found[name] !== undefined)) return [];
+    return { version: `the tools of ${version}`, build: () => buildToolsWithGo(cache, server) };
   });
   if (missing.length === 0) return;
   if (!(await hasGo())) {
     say("etcd", `without Go on PATH, ${missing.map(({ version }) => version).join(", ")} cannot be built`);
     return;
   }
-  for (const server of missing) await attempt(() => buildWithGo(cache, server));
+  for (const { build } of missing) await attempt(build);
 }
 
 /** One source that fails does not stop the others. */

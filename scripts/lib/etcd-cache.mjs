@@ -59,12 +59,13 @@ export class EtcdCache {
    * Puts programs in their place.
    * @param {string} version
    * @param {Record<string, string>} programs Paths by name: `{ etcd: "/…/etcd" }`.
-   * @param {{ from: string, key: string }} source
+   * @param {{ from: string, key: string }} [source] Of the server; left as it is where only others are put beside it.
    */
   async place(version, programs, source) {
     const directory = join(this.directory, version);
     await mkdir(directory, { recursive: true });
     for (const [name, path] of Object.entries(programs)) await this.#put(path, join(directory, name));
+    if (source === undefined) return;
     const record = join(directory, `.source-${process.pid}`);
     await writeFile(record, `${JSON.stringify(source)}\n`);
     await rename(record, join(directory, "source.json"));

@@ -22,7 +22,9 @@ beforeAll(async () => {
   await pretend("cache/etcd/3.6.9", "3.6.9");
   await pretend("cache/etcd/3.10.0", "3.10.0");
   await pretend("own", "3.4.45");
-  await writeFile(join(root, "path", "etcdctl"), "#!/bin/sh\n", { mode: 0o755 });
+  for (const tool of ["path/etcdctl", "cache/etcd/3.6.9/etcdctl", "cache/etcd/3.6.9/etcdutl"]) {
+    await writeFile(join(root, tool), "#!/bin/sh\n", { mode: 0o755 });
+  }
   await mkdir(join(root, "cache/etcd/broken"));
   await writeFile(join(root, "cache/etcd/broken/etcd"), "half a download", { mode: 0o755 });
 });
@@ -52,9 +54,11 @@ describe("the etcd servers of a machine", () => {
     ]);
   });
 
-  it("come with the etcdctl that lies beside them", async () => {
+  it("come with the tools that lie beside them, or in the cache", async () => {
     const found = await findEtcdBinaries(environment());
     expect(found.map(({ etcdctl }) => etcdctl)).toEqual([undefined, join(root, "path/etcdctl"), undefined]);
+    const inCache = join(root, "cache/etcd/3.6.9/etcdutl");
+    expect(found.map(({ etcdutl }) => etcdutl)).toEqual([undefined, inCache, undefined]);
   });
 
   it("are narrowed by ETCD_VERSIONS, exact or minor", async () => {

@@ -12,8 +12,10 @@ export interface EtcdBinary {
   readonly path: string;
   /** What `etcd --version` says, for example `3.7.1`. */
   readonly version: string;
-  /** Absolute path of `etcdctl`, when it lies beside the server. */
+  /** Absolute path of `etcdctl` of the same version, when it lies beside the server or in the cache folder. */
   readonly etcdctl?: string | undefined;
+  /** The same of `etcdutl`, which servers have from 3.5 on. */
+  readonly etcdutl?: string | undefined;
   /** Where it was found. */
   readonly source: "ETCD_BIN" | "PATH" | "cache";
 }
@@ -33,9 +35,9 @@ export async function findEtcdBinaries(env: Environment = process.env): Promise<
   // First of all: a promise that rejects while another is awaited here would be one that nobody handles.
   const inCache = await cached(env);
   const found = await Promise.all([
-    ...pathsOf(env["ETCD_BIN"]).map(async (path) => inspectChosen(resolve(path))),
-    ...pathsOf(env["PATH"]).map((directory) => inspect(join(resolve(directory), "etcd"), "PATH")),
-    ...inCache.map((path) => inspect(path, "cache")),
+    ...pathsOf(env["ETCD_BIN"]).map(async (path) => inspectChosen(resolve(path), env)),
+    ...pathsOf(env["PATH"]).map((directory) => inspect(join(resolve(directory), "etcd"), "PATH", env)),
+    ...inCache.map((path) => inspect(path, "cache", env)),
   ]);
   const wanted =
     env["ETCD_VERSIONS"]
@@ -108,18 +110,29 @@ async function cached(env: Environment): Promise<readonly string[]> {
   return versions.map((version) => join(root, version, "etcd"));
 }
 
-async function inspectChosen(path: string): Promise<EtcdBinary> {
-  const binary = await inspect(path, "ETCD_BIN");
+async function inspectChosen(path: string, env: Environment): Promise<EtcdBinary> {
+  const binary = await inspect(path, "ETCD_BIN", env);
   if (binary === undefined)
     throw new Error(`ETCD_BIN: ${path} is not an etcd server that runs on this machine`);
   return binary;
 }
 
-async function inspect(path: string, source: EtcdBinary["source"]): Promise<EtcdBinary | undefined> {
+async function inspect(
+  path: string,
+  source: EtcdBinary["source"],
+  env: Environment,
+): Promise<EtcdBinary | undefined> {
   const version = await versionOf(path);
   if (version === undefined) return undefined;
-  const etcdctl = join(dirname(path), "etcdctl");
-  return { path, version, etcdctl: (await isExecutable(etcdctl)) ? etcdctl : undefined, source };
+  const folders = [dirname(path), join(etcdCacheDirectory(env), version)];
+  const tool = (name: string): Promise<string | undefined> =>
+    firstExecutable(folders.map((folder) => join(folder, name)));
+  return { path, version, etcdctl: await tool("etcdctl"), etcdutl: await tool("etcdutl"), source };
+}
+
+async function firstExecutable(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) if (await isExecutable(path)) return path;
+  return undefined;
 }
 
 /** A file does not change its version; a file that was replaced has another time or size. */
