@@ -1,44 +1,30 @@
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Clock } from "../clock.js";
-import type { Disposition } from "../disposition.js";
-import { HeaderDecoder, type HeaderFields } from "../hpack/header-decoder.js";
+import type { HeaderFields } from "../hpack/header-decoder.js";
 import { HeaderEncoder } from "../hpack/header-encoder.js";
 import { Keepalive, type KeepalivePace, type KeepaliveTimes } from "../keepalive.js";
 import { FloodGuard } from "./flood-guard.js";
 import { describeForeignServer } from "./foreign-server.js";
-import {
-  ConnectionViolation,
-  defaultMaxFrameBytes,
-  ErrorCode,
-  errorName,
-  Flag,
-  FrameType,
-  Setting,
-  StreamViolation,
-} from "./frame.js";
-import { FrameReader, type FrameSink } from "./frame-reader.js";
-import { type HeaderBlockSink, HeaderBlocks, maxHeaderListBytes } from "./header-blocks.js";
+import { ConnectionViolation, Setting } from "./frame.js";
+import { maxHeaderListBytes } from "./header-blocks.js";
+import { connectionWindowBytes, Inbox } from "./inbox.js";
 import { OutgoingData } from "./outgoing-data.js";
 import { Output } from "./output.js";
-import { PaddedData } from "./padded-data.js";
 import { ServerSettings } from "./server-settings.js";
 import {
   defaultWindowBytes,
-  maxWindowBytes,
   Stream,
   type StreamHandler,
   type StreamTraits,
+  unlessAnswered,
 } from "./stream.js";
 import { StreamTable } from "./stream-table.js";
 
-// Large enough that the link, not the window, is the limit; the connection's is shared by all streams.
+// Large enough that the link, not the window, is the limit.
 const streamWindowBytes = 1024 * 1024;
-const connectionWindowBytes = 16 * 1024 * 1024;
 const lastStreamId = 2 ** 31 - 1;
 const firstBytesKept = 64;
-// The largest frame or header block takes that long only on a link on which nothing else would get through in time.
-const longestFrameMs = 10_000;
 let connections = 0;
 
 /** What a connection tells its owner. */
@@ -67,42 +53,35 @@ export interface ConnectionSetup {
  * It lives through three states. *Starting*: preface and settings are out, the server's SETTINGS is awaited. *Open*:
  * streams come and go. *Draining*: after GOAWAY, `drain` or the last stream id, no new streams; when the last one ends,
  * so does the connection. A violation, an error of the socket or its end closes the connection from any state.
+ *
+ * What the server's frames do is in {@link Inbox}.
  */
-export class Http2Connection implements FrameSink, HeaderBlockSink {
+export class Http2Connection {
   /** Its number among all connections of the process. */
   readonly id: number = ++connections;
   readonly #socket: Duplex;
   readonly #owner: ConnectionOwner;
-  readonly #clock: Clock;
-  readonly #reader: FrameReader;
+  readonly #inbox: Inbox;
   readonly #output: Output;
   /** What the requests carry. */
   readonly data: OutgoingData;
-  readonly #headers: HeaderBlocks;
-  readonly #decoder = new HeaderDecoder(maxHeaderListBytes);
   readonly #encoder = new HeaderEncoder();
   readonly #server = new ServerSettings();
   readonly #flood: FloodGuard;
   readonly #keepalive: Keepalive;
   readonly #streams = new StreamTable();
-  readonly #padding = new PaddedData();
   /** Streams that are not in the background: they keep the process alive. */
   #awaited = 0;
   #ready = false;
   #draining = false;
   #closed = false;
   #nextId = 1;
-  #receiveWindow = connectionWindowBytes;
-  #unreturned = 0;
   /** What the server said before its first settings, to tell what it is when it says something else. */
   #firstBytes: Buffer | undefined = Buffer.alloc(0);
 
   constructor(socket: Duplex, setup: ConnectionSetup, owner: ConnectionOwner) {
     this.#socket = socket;
     this.#owner = owner;
-    this.#clock = setup.clock;
-    this.#reader = new FrameReader(this, setup.clock);
-    this.#headers = new HeaderBlocks(this, setup.clock);
     this.#output = new Output(socket, () => {
       this.data.resume();
       owner.onRoom();
@@ -113,6 +92,22 @@ export class Http2Connection implements FrameSink, HeaderBlockSink {
       ping: () => this.#ping(),
       dead: (silenceMs) =>
         this.close(new Error(`the server has been silent for ${Math.round(silenceMs)} ms`)),
+    });
+    this.#inbox = new Inbox({
+      clock: setup.clock,
+      streams: this.#streams,
+      output: this.#output,
+      data: this.data,
+      server: this.#server,
+      encoder: this.#encoder,
+      keepalive: this.#keepalive,
+      flood: this.#flood,
+      wasOpened: (streamId) => streamId < this.#nextId,
+      remove: (stream) => this.#remove(stream),
+      reset: (stream, code) => this.reset(stream, code),
+      taken: (stream, bytes) => this.taken(stream, bytes),
+      drain: (reason) => this.drain(reason),
+      onSettings: (isFirst) => this.#onSettings(isFirst),
     });
     socket.on("data", (chunk: Buffer) => this.read(chunk));
     socket.on("error", (error) => this.#lost(error));
@@ -157,7 +152,7 @@ export class Http2Connection implements FrameSink, HeaderBlockSink {
     if (this.#streams.size === 0) this.#keepalive.streams(1);
     if (!traits.background && ++this.#awaited === 1) (this.#socket as Partial<Socket>).ref?.();
     this.#streams.add(stream);
-    this.#writeHeaders(id, headerBlock);
+    this.#output.frames.headers(id, headerBlock);
     this.#output.schedule();
     // Stream ids are used up after a billion requests; the next ones need another connection (RFC 9113, 5.1.1).
     if (this.#nextId > lastStreamId) this.drain(new Error("the connection has used up its stream ids"));
@@ -203,7 +198,7 @@ export class Http2Connection implements FrameSink, HeaderBlockSink {
   close(reason: Error): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#reader.stop();
+    this.#inbox.stop();
     this.#output.stop();
     this.#keepalive.stop();
     const streams = this.#streams.list();
@@ -226,96 +221,9 @@ export class Http2Connection implements FrameSink, HeaderBlockSink {
       this.#firstBytes = Buffer.concat([this.#firstBytes, chunk.subarray(0, firstBytesKept - length)]);
     }
     try {
-      this.#reader.read(chunk);
-      this.#refuseDrip();
+      this.#inbox.read(chunk);
     } catch (error) {
       this.#violated(error);
-    }
-  }
-
-  onFrame(type: number, flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
-    if (!this.#ready && type !== FrameType.settings) {
-      throw new ConnectionViolation(ErrorCode.protocolError, "the first frame is not SETTINGS");
-    }
-    if (this.#headers.begun && type !== FrameType.continuation) {
-      throw new ConnectionViolation(ErrorCode.protocolError, "a header block that is interrupted");
-    }
-    switch (type) {
-      case FrameType.headers:
-        this.#headers.onHeaders(flags, streamId, buffer, start, end);
-        break;
-      case FrameType.continuation:
-        this.#headers.onContinuation(flags, streamId, buffer, start, end);
-        break;
-      case FrameType.rstStream:
-        this.#onReset(streamId, buffer, start, end);
-        break;
-      case FrameType.settings:
-        this.#onSettings(flags, streamId, buffer, start, end);
-        break;
-      case FrameType.ping:
-        this.#onPing(flags, streamId, buffer, start, end);
-        break;
-      case FrameType.goaway:
-        this.#onGoaway(streamId, buffer, start, end);
-        break;
-      case FrameType.windowUpdate:
-        this.#onWindowUpdate(streamId, buffer, start, end);
-        break;
-      case FrameType.pushPromise:
-        throw new ConnectionViolation(ErrorCode.protocolError, "a push, which was not permitted");
-      default: // PRIORITY says nothing to a client; unknown types are ignored (RFC 9113, 4.1).
-        this.#flood.count("meaningless");
-    }
-  }
-
-  onData(
-    flags: number,
-    streamId: number,
-    length: number,
-    frameStart: boolean,
-    frameEnd: boolean,
-    buffer: Buffer,
-    start: number,
-    end: number,
-  ): void {
-    if (!this.#ready || this.#headers.begun || streamId === 0) {
-      throw new ConnectionViolation(ErrorCode.protocolError, "DATA where there may be none");
-    }
-    const stream = this.#streams.get(streamId);
-    if (frameStart) {
-      if (stream === undefined && streamId >= this.#nextId) {
-        throw new ConnectionViolation(ErrorCode.protocolError, "DATA on a stream that was never opened");
-      }
-      if (length === 0 && (flags & Flag.endStream) === 0) this.#flood.count("empty DATA");
-      this.#receiveWindow -= length;
-      if (this.#receiveWindow < 0) {
-        throw new ConnectionViolation(ErrorCode.flowControlError, "more data than the window allows");
-      }
-      this.#returnToConnection(length);
-      if (stream !== undefined) {
-        stream.receiveWindow -= length;
-        if (stream.receiveWindow < 0) {
-          this.#failStream(stream, ErrorCode.flowControlError, "more data than the stream's window allows");
-          return;
-        }
-        if (!stream.headed) {
-          this.#failStream(stream, ErrorCode.protocolError, "DATA before the headers");
-          return;
-        }
-      }
-    }
-    if (stream === undefined) return; // of a stream that we have reset
-    const { handler } = stream;
-    this.#padding.piece(flags, length, frameStart, buffer, start, end);
-    const content = this.#padding.end - this.#padding.start;
-    // Padding is nothing that a consumer could take.
-    const toReturn = stream.traits.returnsAtOnce ? end - start : end - start - content;
-    if (content > 0) handler.onData(buffer, this.#padding.start, this.#padding.end);
-    if (frameEnd && (flags & Flag.endStream) !== 0) {
-      if (this.#remove(stream)) this.#endedByServer(stream);
-    } else if (toReturn > 0) {
-      this.taken(stream, toReturn);
     }
   }
 
@@ -346,106 +254,8 @@ export class Http2Connection implements FrameSink, HeaderBlockSink {
     return true;
   }
 
-  #endedByServer(stream: Stream): void {
-    // The rest of the request interests nobody (RFC 9113, 8.1).
-    if (!stream.localClosed) {
-      this.#output.frames.rstStream(stream.id, ErrorCode.noError);
-      this.#output.schedule();
-    }
-    stream.handler.onEnd();
-  }
-
-  #failStream(stream: Stream, code: number, message: string): void {
-    this.reset(stream, code);
-    stream.handler.onFailure(new StreamViolation(code, message), "unknown", undefined);
-  }
-
-  #writeHeaders(id: number, block: Buffer): void {
-    const first = Math.min(block.length, defaultMaxFrameBytes);
-    this.#output.frames.frameHeader(
-      first,
-      FrameType.headers,
-      first === block.length ? Flag.endHeaders : 0,
-      id,
-    );
-    this.#output.frames.bytes(block, 0, first);
-    for (let position = first; position < block.length; ) {
-      const next = Math.min(position + defaultMaxFrameBytes, block.length);
-      this.#output.frames.frameHeader(
-        next - position,
-        FrameType.continuation,
-        next === block.length ? Flag.endHeaders : 0,
-        id,
-      );
-      this.#output.frames.bytes(block, position, next);
-      position = next;
-    }
-  }
-
-  onHeaderBlock(streamId: number, endStream: boolean, buffer: Buffer, start: number, end: number): void {
-    const fields = this.#decoder.decode(buffer, start, end);
-    const stream = this.#streams.get(streamId);
-    if (stream === undefined) {
-      if (streamId >= this.#nextId) {
-        throw new ConnectionViolation(ErrorCode.protocolError, "HEADERS on a stream that was never opened");
-      }
-      this.#flood.countLate("useless HEADERS");
-      return;
-    }
-    // An interim response (RFC 9113, 8.1) says nothing to a gRPC client.
-    if (!(stream.headed || endStream) && isInterim(fields)) {
-      this.#flood.count("interim HEADERS");
-      return;
-    }
-    if (stream.headed && !endStream) {
-      this.#failStream(stream, ErrorCode.protocolError, "trailers that do not end the stream");
-      return;
-    }
-    stream.headed = true;
-    const ended = endStream && this.#remove(stream);
-    stream.handler.onHeaders(fields, endStream);
-    if (ended) this.#endedByServer(stream);
-  }
-
-  #onReset(streamId: number, buffer: Buffer, start: number, end: number): void {
-    if (end - start !== 4)
-      throw new ConnectionViolation(ErrorCode.frameSizeError, "RST_STREAM of an odd length");
-    if (streamId === 0 || streamId >= this.#nextId) {
-      throw new ConnectionViolation(ErrorCode.protocolError, "RST_STREAM of a stream that was never opened");
-    }
-    const stream = this.#streams.get(streamId);
-    if (stream === undefined) {
-      this.#flood.countLate("RST_STREAM");
-      return;
-    }
-    const code = buffer.readUInt32BE(start);
-    this.#remove(stream);
-    const refused = code === ErrorCode.refusedStream;
-    stream.handler.onFailure(
-      new Error(`the server reset the stream (${errorName(code)})`),
-      unlessAnswered(stream, refused ? "refused" : "unknown"),
-      code,
-    );
-  }
-
-  #onSettings(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
-    if (streamId !== 0) throw new ConnectionViolation(ErrorCode.protocolError, "SETTINGS on a stream");
-    this.#flood.count("SETTINGS");
-    if ((flags & Flag.ack) !== 0) {
-      if (end > start)
-        throw new ConnectionViolation(ErrorCode.frameSizeError, "SETTINGS that acknowledge and set");
-      if (!this.#ready)
-        throw new ConnectionViolation(ErrorCode.protocolError, "the first SETTINGS acknowledges");
-      return;
-    }
-    const windowBefore = this.#server.initialWindowBytes;
-    this.#server.read(buffer, start, end);
-    this.#encoder.setTableSize(this.#server.headerTableSize);
-    const change = this.#server.initialWindowBytes - windowBefore;
-    if (change !== 0) this.data.resizeWindows(this.#streams.list(), change);
-    this.#output.frames.settingsAck();
-    this.#output.answer();
-    if (this.#ready) {
+  #onSettings(isFirst: boolean): void {
+    if (!isFirst) {
       this.#owner.onRoom(); // the limit of streams may have risen
       return;
     }
@@ -453,85 +263,6 @@ export class Http2Connection implements FrameSink, HeaderBlockSink {
     this.#firstBytes = undefined;
     (this.#socket as Partial<Socket>).unref?.();
     this.#owner.onReady();
-  }
-
-  #onPing(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
-    if (streamId !== 0) throw new ConnectionViolation(ErrorCode.protocolError, "PING on a stream");
-    if (end - start !== 8) throw new ConnectionViolation(ErrorCode.frameSizeError, "PING of an odd length");
-    this.#flood.count("PING");
-    if ((flags & Flag.ack) !== 0) return; // that something was heard is all there is to it
-    this.#output.frames.ping(buffer.subarray(start, end), true);
-    this.#output.answer();
-  }
-
-  #onGoaway(streamId: number, buffer: Buffer, start: number, end: number): void {
-    if (streamId !== 0 || end - start < 8)
-      throw new ConnectionViolation(ErrorCode.protocolError, "GOAWAY out of shape");
-    const last = buffer.readUInt32BE(start) & lastStreamId;
-    const code = buffer.readUInt32BE(start + 4);
-    if (code === ErrorCode.enhanceYourCalm) this.#keepalive.slowDown();
-    const reason = new Error(`the server is going away (${errorName(code)})`);
-    // First of all, so that nothing is put where a refused stream leaves room.
-    this.drain(reason);
-    for (const stream of this.#streams.list()) {
-      if (stream.id <= last) continue;
-      this.#remove(stream);
-      stream.handler.onFailure(reason, unlessAnswered(stream, "refused"), undefined);
-    }
-  }
-
-  #onWindowUpdate(streamId: number, buffer: Buffer, start: number, end: number): void {
-    if (end - start !== 4)
-      throw new ConnectionViolation(ErrorCode.frameSizeError, "WINDOW_UPDATE of an odd length");
-    const increment = buffer.readUInt32BE(start) & lastStreamId;
-    if (streamId === 0) {
-      if (increment === 0)
-        throw new ConnectionViolation(ErrorCode.protocolError, "a WINDOW_UPDATE of nothing");
-      this.data.enlargeWindow(increment);
-    } else {
-      if (streamId >= this.#nextId) {
-        throw new ConnectionViolation(
-          ErrorCode.protocolError,
-          "WINDOW_UPDATE of a stream that was never opened",
-        );
-      }
-      const stream = this.#streams.get(streamId);
-      if (stream === undefined) return;
-      if (increment === 0) {
-        this.#failStream(stream, ErrorCode.protocolError, "a WINDOW_UPDATE of nothing");
-        return;
-      }
-      stream.sendWindow += increment;
-      if (stream.sendWindow > maxWindowBytes) {
-        this.#failStream(stream, ErrorCode.flowControlError, "a window that overflows");
-        return;
-      }
-    }
-    this.data.resume();
-  }
-
-  /**
-   * A server that says one frame byte by byte is never silent, and never says anything. DATA may take its time: it is
-   * passed on as it comes, and bounded by the deadline of its call.
-   *
-   * @throws {@link ConnectionViolation}
-   */
-  #refuseDrip(): void {
-    const since = this.#headers.since ?? this.#reader.heldSince;
-    if (since === undefined || this.#clock.now() - since <= longestFrameMs) return;
-    throw new ConnectionViolation(
-      ErrorCode.enhanceYourCalm,
-      `a frame that is not complete after ${longestFrameMs / 1_000} s`,
-    );
-  }
-
-  #returnToConnection(bytes: number): void {
-    this.#unreturned += bytes;
-    if (this.#unreturned < connectionWindowBytes / 2) return;
-    this.#output.frames.windowUpdate(0, this.#unreturned);
-    this.#receiveWindow += this.#unreturned;
-    this.#unreturned = 0;
-    this.#output.schedule();
   }
 
   #ping(): void {
@@ -570,14 +301,4 @@ export class Http2Connection implements FrameSink, HeaderBlockSink {
 
 function protocolError(message: string, cause: Error): Error {
   return Object.assign(new Error(message, { cause }), { kind: "protocol" });
-}
-
-/** A server that has begun to answer has seen the request, whatever it says afterwards. */
-function unlessAnswered(stream: Stream, disposition: Disposition): Disposition {
-  return stream.headed ? "unknown" : disposition;
-}
-
-function isInterim(fields: HeaderFields): boolean {
-  const status = fields[0];
-  return status !== undefined && status[0] === ":status" && status[1].startsWith("1");
 }

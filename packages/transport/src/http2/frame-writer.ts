@@ -1,4 +1,4 @@
-import { Flag, FrameType, frameHeaderBytes, preface } from "./frame.js";
+import { defaultMaxFrameBytes, Flag, FrameType, frameHeaderBytes, preface } from "./frame.js";
 
 // Frames are written one behind the other into blocks of this size; what a turn of the event loop wrote leaves in one piece.
 const blockBytes = 64 * 1024;
@@ -79,6 +79,19 @@ export class FrameWriter {
 
   settingsAck(): void {
     this.frameHeader(0, FrameType.settings, Flag.ack, 0);
+  }
+
+  /** A header block: one HEADERS frame, and CONTINUATION for what does not fit into it (RFC 9113, 4.3). */
+  headers(streamId: number, block: Buffer): void {
+    let type: number = FrameType.headers;
+    let position = 0;
+    do {
+      const next = Math.min(position + defaultMaxFrameBytes, block.length);
+      this.frameHeader(next - position, type, next === block.length ? Flag.endHeaders : 0, streamId);
+      this.bytes(block, position, next);
+      position = next;
+      type = FrameType.continuation;
+    } while (position < block.length);
   }
 
   /** A ping, or the answer to one. `payload` has 8 bytes. */

@@ -73,3 +73,8 @@ export class Stream {
     return this.completeAt === Number.POSITIVE_INFINITY && !this.headed ? "unsent" : "unknown";
   }
 }
+
+/** A server that has begun to answer has seen the request, whatever it says afterwards. */
+export function unlessAnswered(stream: Stream, disposition: Disposition): Disposition {
+  return stream.headed ? "unknown" : disposition;
+}
