@@ -25,7 +25,11 @@ export type ClientErrorCode =
   /** A lease is kept alive no longer: see `KeepAliveHaltedError` for the reason. */
   | "KEEPALIVE_HALTED"
   | "SESSION_LOST"
-  | "NOT_HOLDER";
+  | "NOT_HOLDER"
+  /** A key that was to be created exists already. */
+  | "KEY_EXISTS"
+  /** A double barrier has as many participants as it is for. */
+  | "TOO_MANY_CLIENTS";
 
 /**
  * What went wrong: etcd's own name of a server error, a code of ours, or for a server error that etcd does not
