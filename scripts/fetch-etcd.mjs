@@ -1,16 +1,17 @@
 import { entry } from "./lib/entry.mjs";
-import { discovery, EtcdCache } from "./lib/etcd-cache.mjs";
+import { discovery, EtcdCache, goPrograms } from "./lib/etcd-cache.mjs";
 import { fetchFromDebian } from "./lib/etcd-debian.mjs";
 import { buildToolsWithGo, buildWithGo, goServers, hasGo } from "./lib/etcd-go.mjs";
 import { Failure, Interrupted, report } from "./lib/failure.mjs";
-import { say } from "./lib/say.mjs";
+import { during, say } from "./lib/say.mjs";
+import { inRoot } from "./lib/workspace.mjs";
 import { setUp } from "./setup.mjs";
 
 /**
  * Fills the cache with real etcd servers.
  *
  * @param {"first" | "all"} mode `first`: nothing is fetched when the machine has a server; otherwise one is.
- *   `all`: the distribution's, and each version under `tools/` where there is Go.
+ *   `all`: the distribution's, and where there is Go each version under `tools/` and the program that tests talk to.
  * @returns {Promise<readonly { version: string, path: string, source: string }[]>} The servers to use, newest first;
  *   at least one.
  * @throws {Failure} When there is none in the end. That one source fails is only said.
@@ -49,12 +50,23 @@ async function fetchAll(cache, atHand) {
     if (tools.every((name) => found[name] !== undefined)) return [];
     return { version: `the tools of ${version}`, build: () => buildToolsWithGo(cache, server) };
   });
-  if (missing.length === 0) return;
   if (!(await hasGo())) {
-    say("etcd", `without Go on PATH, ${missing.map(({ version }) => version).join(", ")} cannot be built`);
+    const versions = ["programs of tools/", ...missing.map(({ version }) => version)];
+    say("etcd", `without Go on PATH, ${versions.join(", ")} cannot be built`);
     return;
   }
   for (const { build } of missing) await attempt(build);
+  await attempt(buildInterop);
+}
+
+/** Tests would build it themselves; here it is seen what takes the time. */
+async function buildInterop() {
+  const { buildGoProgram } = await goPrograms();
+  await during("etcd", "the Go program that shares keys with our tests", () =>
+    buildGoProgram(inRoot("tools", "interop"), "interop").catch((error) => {
+      throw new Failure("tools/interop could not be built: see below.", error.message);
+    }),
+  );
 }
 
 /** One source that fails does not stop the others. */

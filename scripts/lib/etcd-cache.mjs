@@ -20,8 +20,17 @@ import { inRoot } from "./workspace.mjs";
  * Where servers are found is the test kit's business: one module says it for the tests and for these scripts.
  * It has no dependencies, and is there once the workspace is built.
  */
-export async function discovery() {
-  const module = inRoot("packages", "testing", "dist", "etcd-binaries.js");
+export function discovery() {
+  return importBuilt("etcd-binaries.js");
+}
+
+/** How Go programs are built is its business as well: see {@link discovery}. */
+export function goPrograms() {
+  return importBuilt("go-program.js");
+}
+
+function importBuilt(file) {
+  const module = inRoot("packages", "testing", "dist", file);
   if (!existsSync(module)) {
     throw new Failure("@etcdkit/testing, which knows where servers are, is not built: mend the build first.");
   }

@@ -2,7 +2,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { type BenchCommand, benchUsage, parseBenchCommand } from "./command-line.js";
-import { buildGoProgram, goVersion } from "./go-program.js";
+import { buildGoBench } from "./go-program.js";
 import { interruption } from "./interruption.js";
 import { type BenchResult, joinResults, parseResult, resultFormat } from "./report/bench-result.js";
 import { collectFacts } from "./report/collect-facts.js";
@@ -57,10 +57,9 @@ async function measureAll(command: BenchCommand): Promise<BenchResult> {
 /** The program of the client that is not JavaScript, where it is wanted and can be had. */
 async function goProgram({ clients }: BenchCommand): Promise<string | undefined> {
   if (clients.every(({ open }) => open !== undefined)) return undefined;
-  const version = await goVersion();
-  if (version !== undefined) return buildGoProgram(version);
-  tell("There is no Go on PATH: its client is skipped.");
-  return undefined;
+  const built = await buildGoBench();
+  if (built === undefined) tell("There is no Go on PATH: its client is skipped.");
+  return built;
 }
 
 async function writeDocs(result: BenchResult): Promise<void> {

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { arch, cpus, loadavg, release, type as system, totalmem } from "node:os";
-import { findEtcdBinary } from "@etcdkit/testing";
-import { goClientVersion, goVersion } from "../go-program.js";
+import { findEtcdBinary, goVersion } from "@etcdkit/testing";
+import { goClientVersion } from "../go-program.js";
 import type { Facts } from "./facts.js";
 
 /** @throws Error when there is no etcd server on this machine. */

@@ -1,0 +1,63 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { installed } from "../support/each-etcd.js";
+
+/** An `etcdctl` that was found with a server. */
+export interface Etcdctl {
+  readonly version: string;
+  readonly path: string;
+}
+
+/** Those of this machine, newest first. */
+export const etcdctls: readonly Etcdctl[] = installed.flatMap(({ version, etcdctl }) =>
+  etcdctl === undefined ? [] : { version, path: etcdctl },
+);
+if (etcdctls.length === 0)
+  console.log("Left out: etcdctl. There is none beside the servers of this machine.");
+
+/** An `etcdctl` at work. */
+export interface Running extends AsyncDisposable {
+  /** Its next line of output. */
+  line(): Promise<string>;
+  /** Ctrl-C: it gives back what it holds, and ends. */
+  interrupt(): Promise<void>;
+  /** Kills it: what it holds stays held until its lease ends. */
+  kill(): Promise<void>;
+}
+
+/** Runs it on a cluster. What it says on stderr is in the error of {@link Running.line} when it ends too early. */
+export function startEtcdctl(
+  { path }: Etcdctl,
+  endpoints: readonly string[],
+  args: readonly string[],
+): Running {
+  const child = spawn(path, [`--endpoints=${endpoints.join(",")}`, ...args], {
+    env: { PATH: process.env["PATH"], ETCDCTL_API: "3" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const ended = once(child, "close");
+  let errors = "";
+  child.stderr.on("data", (text: Buffer) => {
+    errors += text;
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    if (runs(child)) child.kill(signal);
+    await ended;
+  };
+  return {
+    async line() {
+      const { done, value } = await lines.next();
+      if (done) throw new Error(`etcdctl ${args.join(" ")} has ended: ${errors}`);
+      return value;
+    },
+    interrupt: () => end("SIGINT"),
+    kill: () => end("SIGKILL"),
+    [Symbol.asyncDispose]: () => end("SIGKILL"),
+  };
+}
+
+function runs(child: ChildProcess): boolean {
+  return child.exitCode === null && child.signalCode === null;
+}
