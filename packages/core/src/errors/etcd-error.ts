@@ -26,6 +26,8 @@ export type ClientErrorCode =
   | "KEEPALIVE_HALTED"
   | "SESSION_LOST"
   | "NOT_HOLDER"
+  /** Others changed what a transaction relied on, as often as it was to be tried. */
+  | "CONFLICT"
   /** A key that was to be created exists already. */
   | "KEY_EXISTS"
   /** A double barrier has as many participants as it is for. */
