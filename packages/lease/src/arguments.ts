@@ -20,7 +20,15 @@ function checkClock(value: unknown, name: string): void {
 /** What each method takes in its options. */
 export const tables: Readonly<
   Record<
-    "createLeases" | "grant" | "revoke" | "timeToLive" | "list" | "keepAliveOnce" | "keepAlive" | "openLease",
+    | "createLeases"
+    | "grant"
+    | "revoke"
+    | "timeToLive"
+    | "list"
+    | "keepAliveOnce"
+    | "keepAlive"
+    | "openLease"
+    | "adoptLease",
     OptionTable
   >
 > = {
@@ -32,4 +40,5 @@ export const tables: Readonly<
   keepAliveOnce: optionTable("keepAliveOnce", callChecks),
   keepAlive: optionTable("keepAlive", { signal: callChecks.signal, requireLeader: checkFlag }),
   openLease: optionTable("openLease", { ...callChecks, ttlSeconds: checkTtl, id: checkId }),
+  adoptLease: optionTable("adoptLease", { signal: callChecks.signal }),
 };

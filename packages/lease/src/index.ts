@@ -4,6 +4,8 @@
  * @packageDocumentation
  */
 
+export { type AdoptLeaseOptions, adoptLease } from "./adopt-lease.js";
 export { createLeases, type LeasesOptions } from "./create-leases.js";
+export type { OpenLease } from "./kept-open-lease.js";
 export type { LeaseConnection } from "./members.js";
-export { type OpenLease, type OpenLeaseOptions, openLease } from "./open-lease.js";
+export { type OpenLeaseOptions, openLease } from "./open-lease.js";
