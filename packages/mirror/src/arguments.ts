@@ -1,0 +1,26 @@
+import { type BytesLike, isBytesLike, toBytes } from "@etcdkit/core";
+
+/** Refuses what is neither text nor bytes. */
+export function checkBytesLike(value: unknown, name: string): asserts value is BytesLike {
+  if (!isBytesLike(value)) throw new TypeError(`${name} must be a string or a Uint8Array`);
+}
+
+/** Refuses what is no clock. */
+export function checkClock(value: unknown, name: string): void {
+  if (typeof value !== "object" || value === null || !("now" in value && "setTimer" in value)) {
+    throw new TypeError(`${name} must be a Clock`);
+  }
+}
+
+/** Refuses what has no method of that name, and so cannot be the service that is needed. */
+export function checkService(value: unknown, method: string, name: string): void {
+  if (typeof value !== "object" || value === null || !(method in value)) {
+    throw new TypeError(`${name} must have a method ${method}`);
+  }
+}
+
+/** A copy of bytes that have to be given: a prefix that was forgotten must not stand for all keys. */
+export function copyOf(value: unknown, name: string): Uint8Array {
+  checkBytesLike(value, name);
+  return toBytes(value, name);
+}

@@ -1,0 +1,85 @@
+import { randomUUID } from "node:crypto";
+import { compare, compareBytes, EtcdError, type Kv, op } from "@etcdkit/core";
+import { type Patience, persistently } from "./persistently.js";
+import { decodePlace, encodePlace, type Place, type Route } from "./place.js";
+import type { WaitingProgress } from "./progress.js";
+import { asBranch, type Write } from "./transactions.js";
+
+/** What a ledger needs. */
+export interface LedgerSetup extends Patience {
+  readonly kv: Kv;
+  readonly key: Uint8Array;
+  readonly route: Route;
+  readonly maxTxnOps: number;
+}
+
+/**
+ * Where the mirror is, kept in the destination by the very transactions that bring it there. Each of them is done only on
+ * top of the one before it: none is done twice, whatever became of an answer, and none after another mirror has taken over.
+ */
+export class Ledger {
+  readonly #setup: LedgerSetup;
+  readonly #run: string = randomUUID();
+  #writes = 0;
+  /** Of the checkpoint key; `0n` while it does not exist. */
+  #modRevision = 0n;
+
+  constructor(setup: LedgerSetup) {
+    this.#setup = setup;
+  }
+
+  /**
+   * Takes over from whoever wrote last: what that one may still have under way will not be done.
+   *
+   * @param begin - Says where to begin when nobody has written yet.
+   */
+  async *open(
+    begin: () => AsyncGenerator<WaitingProgress, Place, undefined>,
+  ): AsyncGenerator<WaitingProgress, { readonly place: Place; readonly isNew: boolean }, undefined> {
+    const { kv, key, route, signal } = this.#setup;
+    while (true) {
+      const found = yield* persistently(this.#setup, () => kv.get(key, { signal }));
+      this.#modRevision = found?.modRevision ?? 0n;
+      const place = found === undefined ? yield* begin() : decodePlace(found.value, route);
+      if (yield* this.#write([], place)) return { place, isNew: found === undefined };
+    }
+  }
+
+  /**
+   * Does these writes and notes the place that the mirror is at then, in one transaction.
+   *
+   * @throws `NOT_HOLDER` when somebody else has written the checkpoint key.
+   */
+  async *commit(writes: readonly Write[], place: Place): AsyncGenerator<WaitingProgress, void, undefined> {
+    if (yield* this.#write(writes, place)) return;
+    throw new EtcdError(
+      "NOT_HOLDER",
+      "the checkpoint was written by somebody else: another mirror has taken over, or the destination was set back",
+      { outcome: "not-applied" },
+    );
+  }
+
+  /** @returns Whether it was done; if not, somebody else's was. */
+  async *#write(writes: readonly Write[], place: Place): AsyncGenerator<WaitingProgress, boolean, undefined> {
+    const { kv, key, route, maxTxnOps, signal } = this.#setup;
+    this.#writes += 1;
+    const value = encodePlace(place, route, { run: this.#run, write: this.#writes });
+    const parts = {
+      compare: [compare.modRevision(key).equals(this.#modRevision)],
+      success: [op.put(key, value), ...asBranch(writes, maxTxnOps)],
+      failure: [op.range(key)],
+    } as const;
+    // Idempotent by its compare: once it is done the key has another revision, and says whose.
+    const call = { signal, idempotent: true };
+    const result = yield* persistently(this.#setup, () => kv.txn(parts, call));
+    if (result.succeeded) {
+      this.#modRevision = result.header.revision;
+      return true;
+    }
+    const [{ kvs }] = result.responses;
+    const [pair] = kvs;
+    if (pair === undefined || compareBytes(pair.value, value) !== 0) return false;
+    this.#modRevision = pair.modRevision;
+    return true;
+  }
+}

@@ -1,0 +1,240 @@
+import {
+  compareBytes,
+  concatBytes,
+  EtcdError,
+  type Event,
+  isDelete,
+  type Kv,
+  type KvExecutor,
+  kvFrom,
+  op,
+  prefixEnd,
+  systemClock,
+} from "@etcdkit/core";
+import { BaseCopy, type Bounds } from "./base-copy.js";
+import type { MirrorCheckpoint } from "./checkpoint.js";
+import { Ledger } from "./ledger.js";
+import {
+  type BaseBatch,
+  type MirrorSource,
+  mirror,
+  type ProgressBatch,
+  type UpdatesBatch,
+} from "./mirror.js";
+import type { MirrorToOptions } from "./mirror-to.js";
+import { type Patience, persistently } from "./persistently.js";
+import type { Part, Place, Route } from "./place.js";
+import type { BaseProgress, MirrorProgress, MirrorTotals, WaitingProgress } from "./progress.js";
+import { bytesOf, mostWrites, portions, type Write } from "./transactions.js";
+
+const defaultMaxTxnOps = 128;
+const defaultMaxTxnBytes = 1.5 * 1024 * 1024;
+/** What the checkpoint and its compare add to a transaction, besides twice the checkpoint key, prefixes and a witness. */
+const checkpointBytes = 1024;
+
+type Progress<T extends MirrorProgress = MirrorProgress> = AsyncGenerator<T, void, undefined>;
+
+/** One run of a mirror, from taking over the checkpoint to its end. */
+export class MirrorRun {
+  readonly #source: MirrorSource;
+  readonly #kv: Kv;
+  readonly #route: Route;
+  readonly #checkpointKey: Uint8Array;
+  readonly #options: MirrorToOptions;
+  readonly #patience: Patience;
+  readonly #maxTxnOps: number;
+  readonly #ledger: Ledger;
+  /** Where the destination is; the checkpoint of a base is that of its end. */
+  #place: Place = { phase: "base" };
+  #reason: BaseProgress["reason"] = "first";
+  #copy: BaseCopy | undefined;
+  #copied = 0;
+  #sourceRevision = 0n;
+  #totals: MirrorTotals = { puts: 0, deletes: 0, bytes: 0, transactions: 0 };
+
+  constructor(
+    source: MirrorSource,
+    destination: KvExecutor,
+    route: Route,
+    checkpointKey: Uint8Array,
+    options: MirrorToOptions,
+  ) {
+    const { signal, clock = systemClock, maxTxnOps = defaultMaxTxnOps } = options;
+    this.#source = source;
+    this.#kv = kvFrom(destination);
+    this.#route = route;
+    this.#checkpointKey = checkpointKey;
+    this.#options = { ...options };
+    this.#patience = { signal, clock };
+    this.#maxTxnOps = maxTxnOps;
+    this.#ledger = new Ledger({ ...this.#patience, kv: this.#kv, key: checkpointKey, route, maxTxnOps });
+  }
+
+  async *start(): Progress {
+    const { onCompacted, signal, clock } = this.#options;
+    const { prefix } = this.#route;
+    const { place, isNew } = yield* this.#ledger.open(() => this.#begin());
+    this.#place = place;
+    if (place.phase === "base") this.#reason = isNew ? "first" : "interrupted";
+    else this.#reason = "compacted";
+    const from = place.phase === "updates" ? place.checkpoint : undefined;
+    for await (const batch of mirror(this.#source, { prefix, from, onCompacted, signal, clock })) {
+      const { revision } = batch.header;
+      if (revision > this.#sourceRevision) this.#sourceRevision = revision;
+      if (batch.kind === "base") yield* this.#takeBase(batch);
+      else yield* this.#takeUpdates(batch);
+    }
+  }
+
+  /** Where a mirror begins that has never run. */
+  async *#begin(): AsyncGenerator<WaitingProgress, Place, undefined> {
+    const { startRevision, deleteExtra, signal } = this.#options;
+    if (startRevision !== undefined) {
+      return { phase: "updates", checkpoint: { revision: startRevision - 1n } };
+    }
+    if (deleteExtra !== undefined) return { phase: "base" };
+    const range = { prefix: this.#route.destinationPrefix };
+    const found = yield* persistently(this.#patience, () =>
+      this.#kv.range(range, { limit: 2, keysOnly: true, signal }),
+    );
+    if (found.kvs.some(({ key }) => this.#isMirrored(key))) {
+      throw new EtcdError(
+        "FAILED_PRECONDITION",
+        "the destination has keys under its prefix already: say by deleteExtra whether those that the source does not have are to be deleted",
+        { outcome: "not-applied" },
+      );
+    }
+    return { phase: "base" };
+  }
+
+  async *#takeBase(batch: BaseBatch): Progress {
+    if (batch.first) {
+      if (this.#place.phase !== "base") yield* this.#move([], { phase: "base" });
+      this.#copied = 0;
+      this.#copy = undefined;
+    }
+    this.#copy ??= this.#newCopy();
+    const page = batch.kvs.map((pair) => ({ ...pair, key: this.#keyOf(pair.key) }));
+    // Flat and not nested: a base is not atomic anyway, and small transactions hold up nobody else.
+    yield* this.#copy.take(page, batch.last, (writes) =>
+      this.#each(writes, this.#maxTxnOps - 1, (portion) => this.#move(portion, { phase: "base" })),
+    );
+    this.#copied += batch.kvs.length;
+    if (batch.checkpoint !== undefined)
+      yield* this.#move([], { phase: "updates", checkpoint: batch.checkpoint });
+    yield {
+      kind: "base",
+      reason: this.#reason,
+      revision: batch.revision,
+      keys: this.#copied,
+      done: batch.last,
+      totals: this.#totals,
+    };
+    if (batch.last) this.#reason = "compacted";
+  }
+
+  async *#takeUpdates(batch: UpdatesBatch | ProgressBatch): Progress {
+    const { revision, checkpoint } = batch;
+    const events = batch.kind === "updates" ? batch.events : [];
+    const writes = events.flatMap((event) => this.#writeOf(event));
+    // Nothing but what would overwrite the checkpoint. To note that, where both sides are one store, would never end.
+    if (events.length > 0 && writes.length === 0) return;
+    const before = this.#place.phase === "updates" ? this.#place.checkpoint : checkpoint;
+    let done = this.#doneOf(revision);
+    const rest = writes.slice(done);
+    const after: Place = { phase: "updates", checkpoint, part: this.#partAfter(revision) };
+    if (rest.length === 0) yield* this.#move([], after);
+    yield* this.#each(rest, mostWrites(this.#maxTxnOps), (portion) => {
+      done += portion.length;
+      const whole = done === writes.length;
+      return this.#move(portion, whole ? after : partly(before, { revision, writes: done }));
+    });
+    const behind = this.#sourceRevision - revision;
+    yield {
+      kind: "updates",
+      revision,
+      sourceRevision: this.#sourceRevision,
+      lag: Number(behind),
+      totals: this.#totals,
+    };
+  }
+
+  /** How many writes of a revision the destination has already. */
+  #doneOf(revision: bigint): number {
+    return this.#part?.revision === revision ? this.#part.writes : 0;
+  }
+
+  /** What the destination has of a revision that is still to come. */
+  #partAfter(revision: bigint): Part | undefined {
+    return this.#part !== undefined && this.#part.revision > revision ? this.#part : undefined;
+  }
+
+  get #part(): Part | undefined {
+    return this.#place.phase === "updates" ? this.#place.part : undefined;
+  }
+
+  async *#each(
+    writes: readonly Write[],
+    most: number,
+    commit: (portion: readonly Write[]) => Progress<WaitingProgress>,
+  ): Progress<WaitingProgress> {
+    const { maxTxnBytes = defaultMaxTxnBytes } = this.#options;
+    const { prefix, destinationPrefix } = this.#route;
+    const besides =
+      checkpointBytes + 2 * (this.#checkpointKey.length + prefix.length + destinationPrefix.length);
+    for (const portion of portions(writes, most, maxTxnBytes - besides)) yield* commit(portion);
+  }
+
+  /** Does some writes, and is in another place thereafter. */
+  async *#move(writes: readonly Write[], place: Place): Progress<WaitingProgress> {
+    yield* this.#ledger.commit(writes, place);
+    this.#place = place;
+    const { puts, deletes, bytes, transactions } = this.#totals;
+    const added = writes.filter(({ type }) => type === "put").length;
+    this.#totals = {
+      puts: puts + added,
+      deletes: deletes + writes.length - added,
+      bytes: writes.reduce((sum, write) => sum + bytesOf(write), bytes),
+      transactions: writes.length === 0 ? transactions : transactions + 1,
+    };
+  }
+
+  #writeOf(event: Event): Write[] {
+    const { kv } = event;
+    if (kv === undefined) return [];
+    const key = this.#keyOf(kv.key);
+    if (!this.#isMirrored(key)) return [];
+    return [isDelete(event) ? op.delete(key) : op.put(key, kv.value)];
+  }
+
+  /** The key of the destination that a key of the source is mirrored to. */
+  #keyOf(key: Uint8Array): Uint8Array {
+    return concatBytes(this.#route.destinationPrefix, key.subarray(this.#route.prefix.length));
+  }
+
+  #isMirrored(key: Uint8Array): boolean {
+    return compareBytes(key, this.#checkpointKey) !== 0;
+  }
+
+  #newCopy(): BaseCopy {
+    const from = this.#route.destinationPrefix;
+    const bounds: Bounds = { from, to: endOf(from) };
+    return new BaseCopy({
+      ...this.#patience,
+      kv: this.#kv,
+      bounds,
+      isMirrored: (key) => this.#isMirrored(key),
+      deletes: this.#options.deleteExtra ?? true,
+    });
+  }
+}
+
+function partly(checkpoint: MirrorCheckpoint, part: Part): Place {
+  return { phase: "updates", checkpoint, part };
+}
+
+/** The end of the keys with a prefix; `undefined` where there is none. */
+function endOf(prefix: Uint8Array): Uint8Array | undefined {
+  const end = prefixEnd(prefix);
+  return end.length === 1 && end[0] === 0 ? undefined : end;
+}
