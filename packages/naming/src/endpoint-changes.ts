@@ -1,0 +1,146 @@
+import {
+  isDelete,
+  type KeySpace,
+  type KeyValue,
+  type KvExecutor,
+  kvFrom,
+  shareKeySpace,
+  utf8,
+  type WatchOpener,
+  watcherFrom,
+} from "@etcdkit/core";
+import { type Endpoint, type Endpoints, type EndpointUpdate, sameEndpoint } from "./endpoint.js";
+import { decodeEndpoint } from "./endpoint-json.js";
+import { inOrder, prefixOf } from "./endpoint-keys.js";
+import type { OnSkipped } from "./skipped.js";
+
+/** What endpoints are read with: services of one cluster and one namespace. */
+export interface NamingServices {
+  readonly kv: KvExecutor;
+  readonly watcher: WatchOpener;
+}
+
+/** Refuses services that are missing, or that mean different keys by the same name. */
+export function checkServices(services: unknown): asserts services is NamingServices {
+  const { kv, watcher } = (services ?? {}) as Partial<Record<keyof NamingServices, unknown>>;
+  if (typeof kv !== "object" || kv === null || !("execute" in kv)) throw new TypeError("kv must be a Kv");
+  if (typeof watcher !== "object" || watcher === null || !("open" in watcher)) {
+    throw new TypeError("watcher must be a Watcher");
+  }
+  const [a, b] = [kv, watcher] as readonly [KeySpace, KeySpace];
+  if (!shareKeySpace(a, b)) throw new TypeError("kv and watcher must be of the same namespace");
+}
+
+/** One change of a directory, and the whole of it thereafter. */
+export interface EndpointChange {
+  /** Empty only for the first change, of a service that has no endpoint. */
+  readonly updates: readonly EndpointUpdate[];
+  readonly endpoints: Endpoints;
+}
+
+/** How endpoints are read. */
+export interface ReadOptions {
+  readonly target: string;
+  readonly signal: AbortSignal;
+  readonly onSkipped: OnSkipped;
+  /** What is known already: the first change is the difference to it. */
+  readonly known?: Endpoints | undefined;
+}
+
+/** A value of what a pair says; `undefined` for one that cannot be read. */
+export function readPair(
+  { key, value }: KeyValue,
+  target: string,
+  onSkipped: OnSkipped,
+): readonly [string, Endpoint] | undefined {
+  try {
+    return [utf8(key), decodeEndpoint(value)];
+  } catch (cause) {
+    onSkipped({ target, key, cause });
+    return undefined;
+  }
+}
+
+/**
+ * Delivers what endpoints a service has, then each change of them, until the signal aborts or the watch ends.
+ *
+ * The first read is serializable, as in Go: a service is found while the cluster has no majority. Who knows an older state
+ * already is not to be thrown back behind it by a member that lags, and reads linearizably. After a compaction the watch
+ * reads the state anew, and the difference is delivered.
+ */
+export async function* endpointChanges(
+  { kv, watcher }: NamingServices,
+  { target, signal, onSkipped, known: before }: ReadOptions,
+): AsyncGenerator<EndpointChange, void, undefined> {
+  const prefix = prefixOf(target);
+  const read = (pairs: readonly KeyValue[]): Endpoints =>
+    inOrder(pairs.flatMap((pair) => [readPair(pair, target, onSkipped)].filter((one) => one !== undefined)));
+  const { header, kvs } = await kvFrom(kv).range({ prefix }, { serializable: before === undefined, signal });
+  let endpoints = read(kvs);
+  yield { updates: difference(before ?? new Map(), endpoints), endpoints };
+  const watch = watcherFrom(watcher).watch(
+    { prefix },
+    { startRevision: header.revision + 1n, onCompacted: "resync", signal },
+  );
+  try {
+    let pages: { readonly revision: bigint; readonly kvs: KeyValue[] } | undefined;
+    for await (const batch of watch) {
+      if (batch.kind === "progress") continue;
+      if (batch.kind === "state") {
+        if (pages?.revision !== batch.revision) pages = { revision: batch.revision, kvs: [] };
+        pages.kvs.push(...batch.kvs);
+        if (!batch.last) continue;
+        const now = read(pages.kvs);
+        const updates = difference(endpoints, now);
+        pages = undefined;
+        endpoints = now;
+        if (updates.length > 0) yield { updates, endpoints };
+        continue;
+      }
+      const updates: EndpointUpdate[] = [];
+      for (const event of batch.events) {
+        if (event.kv === undefined) continue;
+        if (isDelete(event)) {
+          const key = keyOf(event.kv);
+          if (key !== undefined) updates.push({ type: "delete", key });
+          continue;
+        }
+        const pair = readPair(event.kv, target, onSkipped);
+        if (pair !== undefined) updates.push({ type: "add", key: pair[0], endpoint: pair[1] });
+      }
+      if (updates.length === 0) continue;
+      endpoints = applied(endpoints, updates);
+      yield { updates, endpoints };
+    }
+  } finally {
+    await watch.close();
+  }
+}
+
+/** A key that is no text belongs to no endpoint that was told of. */
+function keyOf({ key }: KeyValue): string | undefined {
+  try {
+    return utf8(key);
+  } catch {
+    return undefined;
+  }
+}
+
+function applied(before: Endpoints, updates: readonly EndpointUpdate[]): Endpoints {
+  const after = new Map(before);
+  for (const update of updates) {
+    if (update.type === "add") after.set(update.key, update.endpoint);
+    else after.delete(update.key);
+  }
+  return inOrder(after);
+}
+
+/** What leads from one state to another: what came or changed, then what went. */
+function difference(before: Endpoints, after: Endpoints): readonly EndpointUpdate[] {
+  const updates: EndpointUpdate[] = [];
+  for (const [key, endpoint] of after) {
+    if (!sameEndpoint(before.get(key), endpoint)) updates.push({ type: "add", key, endpoint });
+  }
+  for (const key of before.keys()) if (!after.has(key)) updates.push({ type: "delete", key });
+  return updates;
+}
