@@ -9,6 +9,7 @@ import {
 } from "@etcdkit/core";
 import { ReadSet, type ReadSetup } from "./read-set.js";
 import { type Snapshot, snapshotOf } from "./snapshot.js";
+import { untilAborted } from "./time-limit.js";
 import type { StmPutOptions, StmTransaction } from "./transaction.js";
 import { WriteSet } from "./write-set.js";
 
@@ -36,14 +37,15 @@ export class Attempt implements StmTransaction {
     return isEtcdError(this.#reads.failure?.error, "COMPACTED");
   }
 
-  /** Runs `apply` on this attempt, which is over then. */
+  /** Runs `apply` on this attempt, which is over then, also if `apply` goes on after an abort. */
   async run<T>(
+    signal: AbortSignal,
     prefetch: readonly Uint8Array[],
     apply: (tx: StmTransaction) => T | PromiseLike<T>,
   ): Promise<T> {
     try {
-      await this.#reads.prefetch(prefetch);
-      const value = await apply(this);
+      await untilAborted(signal, () => this.#reads.prefetch(prefetch));
+      const value = await untilAborted(signal, async () => await apply(this));
       if (this.#reads.failure !== undefined) throw this.#reads.failure.error;
       return value;
     } catch (error) {

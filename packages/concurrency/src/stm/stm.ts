@@ -12,7 +12,7 @@ import { isolationRules } from "./isolation.js";
 import { checkArguments, prefetchKeys, type StmOptions } from "./options.js";
 import type { ReadSetup } from "./read-set.js";
 import type { Snapshot } from "./snapshot.js";
-import { TimeLimit, untilAborted } from "./time-limit.js";
+import { TimeLimit } from "./time-limit.js";
 import type { StmTransaction } from "./transaction.js";
 
 /** What a committed transaction leaves behind. */
@@ -68,7 +68,7 @@ export async function stm<T>(
       const attempt = new Attempt(setup, known);
       known = undefined;
       try {
-        const value = await untilAborted(signal, () => attempt.run(prefetched, apply));
+        const value = await attempt.run(signal, prefetched, apply);
         signal.throwIfAborted();
         committing = true;
         const commit = await attempt.commit();
@@ -76,8 +76,8 @@ export async function stm<T>(
         if (commit.succeeded) return { value, header: commit.header, attempts };
         known = commit.fresh;
       } catch (error) {
-        // Nothing was written yet, and a later revision is as good.
-        if (!attempt.isOutdated || signal.aborted) throw error;
+        // Before the commit nothing was written, and a later revision is as good.
+        if (committing || !attempt.isOutdated) throw error;
       }
       if (attempts >= maxAttempts) throw conflict(attempts);
       if (attempts >= conflictsBeforePause) {
