@@ -1,0 +1,107 @@
+import { type BytesLike, callChecks, checkOptions, EtcdError, optionTable } from "@etcdkit/core";
+import { CallLimits, type WaitOptions } from "./call-limits.js";
+import { HeldPlace, type Holding } from "./holding.js";
+import { queueName, queuePrefix } from "./queue-name.js";
+import { reachFront, takeIfFree } from "./reach-front.js";
+import type { Session } from "./session.js";
+
+/** A lock that is held. Disposed of by `await using`, it is released if it was not yet. */
+export interface Lock extends Holding, AsyncDisposable {
+  /**
+   * Releases the lock, and resolves when the next one can have it. {@link Holding.signal} aborts (`CLOSED`), and
+   * {@link Holding.isHeld} is false, before anything is sent. A lock that was lost may be released too.
+   *
+   * When it rejects, the lock will be released by itself as soon as that is possible, for as long as the session lives.
+   *
+   * @param options - `timeoutMs` is 10 000 by default.
+   * @throws (rejects) `EtcdError` `NOT_HOLDER` when it was released before; `DEADLINE`; `PERMISSION_DENIED`;
+   * `options.signal.reason`.
+   */
+  unlock(options?: WaitOptions): Promise<void>;
+}
+
+/** A lock that at most one session of the cluster holds at a time, and within a session at most one task. */
+export interface Mutex {
+  /**
+   * Waits until the lock is this caller's. Whoever asked first gets it first: callers of one session wait in this process,
+   * and the first of them in the queue of the cluster. A session that holds the lock does not get it again before it has
+   * released it.
+   *
+   * A call that ends without the lock leaves no trace: its place in the queue is removed in the background, for as long as
+   * that takes and the session lives, and later calls of the session wait for that.
+   *
+   * @param options - `timeoutMs`: by default it takes as long as it takes.
+   * @throws (rejects) `EtcdError` `SESSION_LOST` and `CLOSED` within a second of the end of the session; `DEADLINE`;
+   * `NOT_HOLDER` when somebody deleted the place in the queue; `PERMISSION_DENIED` without permission to read and write
+   * the keys of the lock; `options.signal.reason`.
+   */
+  lock(options?: WaitOptions): Promise<Lock>;
+  /**
+   * Takes the lock if nobody holds it or waits for it; else resolves with `undefined`, and has not been in the queue.
+   *
+   * @param options - `timeoutMs`: by default it takes as long as it takes to hear from the cluster.
+   * @throws (rejects) As {@link Mutex.lock}.
+   */
+  tryLock(options?: WaitOptions): Promise<Lock | undefined>;
+}
+
+const waitChecks = { signal: callChecks.signal, timeoutMs: callChecks.timeoutMs };
+const tables = {
+  lock: optionTable("lock", waitChecks),
+  tryLock: optionTable("tryLock", waitChecks),
+  unlock: optionTable("unlock", waitChecks),
+} as const;
+const unlockTimeoutMs = 10_000;
+const noValue = new Uint8Array();
+
+/**
+ * A mutex of the cluster. Nothing is sent before it is locked. Any number of them may have the same name; programs in
+ * other languages share it by the keys `name/<lease id>`, which are those of etcd's Go client, of `etcdctl lock` and of
+ * the server's lock service.
+ */
+export function createMutex(session: Session, name: BytesLike): Mutex {
+  const queue = queueName(queuePrefix(name), session.leaseId);
+
+  return {
+    async lock(options) {
+      checkOptions(tables.lock, options);
+      const limits = new CallLimits("lock", options);
+      try {
+        return new HeldLock(await reachFront(session, queue, noValue, limits));
+      } finally {
+        limits.end();
+      }
+    },
+
+    async tryLock(options) {
+      checkOptions(tables.tryLock, options);
+      const limits = new CallLimits("tryLock", options);
+      try {
+        const place = await takeIfFree(session, queue, noValue, limits);
+        return place && new HeldLock(place);
+      } finally {
+        limits.end();
+      }
+    },
+  };
+}
+
+class HeldLock extends HeldPlace implements Lock {
+  #released = false;
+
+  async unlock(options?: WaitOptions): Promise<void> {
+    checkOptions(tables.unlock, options);
+    if (this.#released) throw new EtcdError("NOT_HOLDER", "mutex: lock has already been released");
+    this.#released = true;
+    const limits = new CallLimits("unlock", { timeoutMs: unlockTimeoutMs, ...options });
+    try {
+      await limits.race(this.place.leave());
+    } finally {
+      limits.end();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#released) await this.unlock();
+  }
+}

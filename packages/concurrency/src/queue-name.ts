@@ -1,0 +1,21 @@
+import { type BytesLike, concatBytes, toBytes } from "@etcdkit/core";
+
+/** Where a session stands in the queue for a name. */
+export interface QueueName {
+  /** What all keys in the queue begin with. */
+  readonly prefix: Uint8Array;
+  /** That of the session. */
+  readonly key: Uint8Array;
+}
+
+const slash = toBytes("/", "slash");
+
+/** What the keys of a name begin with: as every client of etcd has it, the slash is not there to be left out. */
+export function queuePrefix(name: BytesLike): Uint8Array {
+  return concatBytes(toBytes(name, "name"), slash);
+}
+
+/** The key of a lease in a queue: in hexadecimal without padding, a negative id with a minus in front of its magnitude. */
+export function queueName(prefix: Uint8Array, leaseId: bigint): QueueName {
+  return { prefix, key: concatBytes(prefix, toBytes(leaseId.toString(16), "leaseId")) };
+}

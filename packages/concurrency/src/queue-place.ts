@@ -1,0 +1,282 @@
+import {
+  type Compare,
+  compare,
+  EtcdError,
+  firstEvent,
+  isEtcdError,
+  type KeyValue,
+  op,
+  outcomeOf,
+  pauseMs,
+  sleep,
+  systemClock,
+} from "@etcdkit/core";
+import type { Ownership } from "./guard-kv.js";
+import type { QueueName } from "./queue-name.js";
+import type { Session } from "./session.js";
+import type { Turn } from "./turns.js";
+import { meansLookAgain, waitForPredecessors } from "./wait-for-predecessors.js";
+
+/** How a place in the queue was found. */
+export interface Entry {
+  /** Whether nobody is before it. */
+  readonly first: boolean;
+  /** The own key, when it was there before: from a lost answer, or from a program that had the lease before. */
+  readonly found?: KeyValue | undefined;
+}
+
+// Most locks are held for less, and need no watch to tell that their key was deleted by somebody else.
+const watchAfterMs = 250;
+// To tell a lost lease from a deleted key takes one answer; nobody is left believing for longer than this.
+const verdictMs = 300;
+// An entry that took longer may have been sent more than once, on links one of which has fallen silent. What was sent there
+// may still arrive: not later than this, since a member gives up on a request after five seconds and an election.
+const promptMs = 1_000;
+const lateMs = 10_000;
+const backOff = { baseMs: 50, capMs: 5_000, jitter: 0.5 };
+
+/**
+ * A session's place in the queue for a name: the key that stands for it, from the transaction that makes it until it is
+ * known to be gone. At most one at a time, by the turn that it was given and ends with.
+ */
+export class QueuePlace implements Ownership {
+  readonly session: Session;
+  readonly key: Uint8Array;
+  readonly #prefix: Uint8Array;
+  readonly #turn: Turn;
+  readonly #over = new AbortController();
+  readonly #onSessionEnd = (): void => this.#end(this.session.signal.reason);
+  #entering: Promise<Entry> | undefined;
+  /** There is no key, and none can come. */
+  #absent = true;
+  /** A copy of the entry may still be on its way. */
+  #doubtful = false;
+  #createRevision: bigint | undefined;
+  #deleted = false;
+  #cancelWatch: () => void = () => undefined;
+  #leaving: Promise<void> | undefined;
+
+  constructor(session: Session, { prefix, key }: QueueName, turn: Turn) {
+    this.session = session;
+    this.key = key;
+    this.#prefix = prefix;
+    this.#turn = turn;
+    if (session.signal.aborted) this.#onSessionEnd();
+    else session.signal.addEventListener("abort", this.#onSessionEnd, { once: true });
+  }
+
+  get keyPrefix(): Uint8Array | undefined {
+    return this.session.kv.keyPrefix;
+  }
+
+  /** Aborts when the place is lost (`SESSION_LOST`, `NOT_HOLDER`) or left (`CLOSED`). */
+  get signal(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  /** Known once the place is entered. */
+  get createRevision(): bigint {
+    if (this.#createRevision === undefined) throw new Error("the place is not entered yet");
+    return this.#createRevision;
+  }
+
+  isHeld(): boolean {
+    return this.remainingMs() > 0;
+  }
+
+  remainingMs(): number {
+    return this.signal.aborted || this.#deleted ? 0 : this.session.remainingMs();
+  }
+
+  owned(): Compare {
+    return compare.createRevision(this.key).equals(this.createRevision);
+  }
+
+  /**
+   * Enters the queue, or finds the place that is there. It cannot be called off: only with its answer it is known what has
+   * to be removed. Whoever waits no longer leaves the place.
+   *
+   * @param onlyIfFree - Do not queue behind others.
+   */
+  enter(value: Uint8Array, onlyIfFree = false): Promise<Entry> {
+    this.#entering = this.#enter(value, onlyIfFree);
+    return this.#entering;
+  }
+
+  /** Waits until it is the first, and makes sure that it still exists. */
+  async reachFront(signal: AbortSignal): Promise<void> {
+    const { session, key } = this;
+    await waitForPredecessors(session, { prefix: this.#prefix }, this.createRevision - 1n, { signal });
+    const call = { signal, timeoutMs: Number.POSITIVE_INFINITY };
+    const own = await session.kv.get(key, { keysOnly: true, ...call });
+    if (own?.createRevision !== this.#createRevision) await this.#lose();
+    this.signal.throwIfAborted();
+  }
+
+  /**
+   * Gives the place up. Resolves when its key is gone, also with its session. Rejects when the key could not be removed
+   * for now; that goes on by itself for as long as the session lives. Idempotent.
+   */
+  leave(): Promise<void> {
+    this.#leaving ??= this.#leave();
+    return this.#leaving;
+  }
+
+  /** Gives the place up, whatever comes of it. */
+  abandon(): void {
+    this.leave().catch(() => undefined);
+  }
+
+  async #enter(value: Uint8Array, onlyIfFree: boolean): Promise<Entry> {
+    const { session, key } = this;
+    const { kv, leaseId, signal } = session;
+    const queue = { prefix: this.#prefix };
+    const first = op.range(queue, { first: "created", keysOnly: true });
+    const startMs = performance.now();
+    this.#absent = false;
+    try {
+      const answer = await kv.txn(
+        {
+          compare: [onlyIfFree ? compare.missing(queue) : compare.createRevision(key).equals(0n)],
+          success: [op.put(key, value, { leaseId }), first],
+          failure: [op.range(key), first],
+        },
+        // By its compare: a second attempt finds what the first one made.
+        { idempotent: true, signal, timeoutMs: Number.POSITIVE_INFINITY },
+      );
+      this.#doubtful = performance.now() - startMs > promptMs;
+      const [owner] = answer.responses[1].kvs;
+      if (answer.succeeded) this.#entered(answer.header.revision);
+      const found = answer.succeeded ? undefined : answer.responses[0].kvs[0];
+      if (found !== undefined) this.#find(found);
+      this.#absent = this.#createRevision === undefined;
+      return { first: !this.#absent && owner?.createRevision === this.#createRevision, found };
+    } catch (error) {
+      this.#absent = outcomeOf(error) === "not-applied";
+      this.#doubtful = !this.#absent;
+      if (isEtcdError(error, "LEASE_NOT_FOUND")) await session.check({ signal });
+      throw error;
+    }
+  }
+
+  #find(found: KeyValue): void {
+    if (found.lease !== this.session.leaseId) {
+      throw new EtcdError(
+        "NOT_HOLDER",
+        "the session's key in the queue is tied to another lease, or to none",
+      );
+    }
+    this.#entered(found.createRevision);
+  }
+
+  #entered(createRevision: bigint): void {
+    this.#createRevision = createRevision;
+    if (this.signal.aborted) return;
+    const watch = (): void => void this.#watchKey(createRevision + 1n);
+    this.#cancelWatch = systemClock.setTimer(watchAfterMs, watch, false);
+  }
+
+  /** Waits for the key to be deleted by somebody else. What cannot be watched any more counts as lost. */
+  async #watchKey(startRevision: bigint): Promise<void> {
+    const { session, key, signal } = this;
+    let from = startRevision;
+    while (!signal.aborted) {
+      try {
+        await firstEvent(session.watcher, key, { events: "deletes", startRevision: from, signal });
+        await this.#lose();
+      } catch (error) {
+        if (!meansLookAgain(error)) await this.#lose(error);
+        else from = await this.#lookAgain();
+      }
+    }
+  }
+
+  /** @returns From where to watch on, if the key is still there. */
+  async #lookAgain(): Promise<bigint> {
+    const { session, key, signal } = this;
+    try {
+      const call = { signal, timeoutMs: Number.POSITIVE_INFINITY };
+      const { header, kvs } = await session.kv.range(key, { keysOnly: true, ...call });
+      if (kvs[0]?.createRevision !== this.#createRevision) await this.#lose();
+      return header.revision + 1n;
+    } catch (error) {
+      await this.#lose(error);
+      return 1n;
+    }
+  }
+
+  /** The key is gone, or as good as gone. With the lease, or without it: the session asks. */
+  async #lose(cause?: unknown): Promise<void> {
+    if (this.signal.aborted) return;
+    this.#deleted = true;
+    await this.session.check({ timeoutMs: verdictMs, signal: this.signal }).catch(() => undefined);
+    const text = cause === undefined ? "was deleted by somebody else" : "cannot be watched any more";
+    this.#end(new EtcdError("NOT_HOLDER", `the session's key in the queue ${text}`, { cause }));
+  }
+
+  #end(reason: unknown): void {
+    this.#over.abort(reason);
+    this.#cancelWatch();
+    this.session.signal.removeEventListener("abort", this.#onSessionEnd);
+  }
+
+  async #leave(): Promise<void> {
+    this.#end(new EtcdError("CLOSED", "given up by its holder"));
+    // How that ends is told to whoever entered.
+    await this.#entering?.catch(() => undefined);
+    try {
+      await this.#remove();
+      this.#turn.end();
+    } catch (error) {
+      void this.#keepRemoving();
+      throw error;
+    }
+    if (this.#doubtful && !this.session.signal.aborted) void this.#removeLatecomer();
+  }
+
+  async #keepRemoving(): Promise<void> {
+    const { signal } = this.session;
+    for (let failures = 1; !signal.aborted; failures++) {
+      try {
+        await sleep(systemClock, pauseMs(backOff, failures), signal, false);
+        await this.#remove();
+        break;
+      } catch {
+        // Once more.
+      }
+    }
+    this.#turn.end();
+  }
+
+  /** Deletes the key if it is this one. The session takes it along where it ends before. */
+  async #remove(): Promise<void> {
+    const { kv, leaseId, signal } = this.session;
+    if (this.#absent || signal.aborted) return;
+    const own = this.#createRevision === undefined ? compare.lease(this.key).equals(leaseId) : this.owned();
+    const call = { idempotent: true, signal, timeoutMs: Number.POSITIVE_INFINITY };
+    try {
+      await kv.txn({ compare: [own], success: [op.delete(this.key)] }, call);
+      this.#absent = true;
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  /** Looks once more, unless another place of the session, which would have found it, was taken since. */
+  async #removeLatecomer(): Promise<void> {
+    const { kv, leaseId, signal, turns } = this.session;
+    try {
+      await sleep(systemClock, lateMs, signal, false);
+      const turn = turns.tryTake(this.key);
+      if (turn === undefined) return;
+      try {
+        const own = compare.lease(this.key).equals(leaseId);
+        await kv.txn({ compare: [own], success: [op.delete(this.key)] }, { idempotent: true, signal });
+      } finally {
+        turn.end();
+      }
+    } catch {
+      // The session is over, or there is no cluster to ask; it was a precaution.
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import type { CallLimits } from "./call-limits.js";
+import type { QueueName } from "./queue-name.js";
+import { QueuePlace } from "./queue-place.js";
+import type { Session } from "./session.js";
+
+/**
+ * Waits for the session's turn in this process, enters the queue of the cluster, and waits to be the first. Whatever ends
+ * this before, the place is given up.
+ *
+ * @param onFound - Called with a place that was there before, once it is entered.
+ */
+export async function reachFront(
+  session: Session,
+  queue: QueueName,
+  value: Uint8Array,
+  limits: CallLimits,
+  onFound?: (place: QueuePlace, value: Uint8Array) => Promise<void>,
+): Promise<QueuePlace> {
+  limits.follow(session.signal);
+  const place = new QueuePlace(session, queue, await session.turns.take(queue.key, limits.signal));
+  try {
+    const { first, found } = await limits.race(place.enter(value));
+    limits.follow(place.signal);
+    if (found !== undefined) await onFound?.(place, found.value);
+    if (!first) await place.reachFront(limits.signal);
+    return place;
+  } catch (error) {
+    place.abandon();
+    throw error;
+  }
+}
+
+/** Takes the place if the queue is empty, in this process and in the cluster; else `undefined`. */
+export async function takeIfFree(
+  session: Session,
+  queue: QueueName,
+  value: Uint8Array,
+  limits: CallLimits,
+): Promise<QueuePlace | undefined> {
+  limits.follow(session.signal);
+  limits.signal.throwIfAborted();
+  const turn = session.turns.tryTake(queue.key);
+  if (turn === undefined) return undefined;
+  const place = new QueuePlace(session, queue, turn);
+  try {
+    const { first } = await limits.race(place.enter(value, true));
+    if (first) return place;
+    // What it may have found is a place of a program that had the lease before, and does not wait any longer.
+    await limits.race(place.leave());
+    return undefined;
+  } catch (error) {
+    place.abandon();
+    throw error;
+  }
+}

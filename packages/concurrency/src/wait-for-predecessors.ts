@@ -1,0 +1,71 @@
+import {
+  callChecks,
+  checkOptions,
+  checkRevision,
+  firstEvent,
+  isEtcdError,
+  type KeyRange,
+  optionTable,
+  type ReadonlyKv,
+  type WatchOpener,
+} from "@etcdkit/core";
+
+/** Options of {@link waitForPredecessors}. */
+export interface WaitForPredecessorsOptions {
+  /** Ends the wait, which rejects with its reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+const table = optionTable("waitForPredecessors", { signal: callChecks.signal });
+
+/**
+ * Waits until no key of a range is left that was created at `newestCreateRevision` or before: the heart of a fair queue,
+ * for authors of others than mutexes and elections.
+ *
+ * Only the newest of these keys is watched. When it goes, others may still be there (its owner died out of turn), so it
+ * looks again. Each key that goes thus wakes the one waiter behind it, however many there are.
+ *
+ * @param services - Of one namespace.
+ * @param queue - The keys that stand in the queue: a prefix or a range.
+ * @param newestCreateRevision - From 1: the create revision of the waiter's own key, less one.
+ * @throws (rejects) `options.signal.reason`; what reading and watching reject with, such as `PERMISSION_DENIED`,
+ * `HISTORY_REPLACED`, `CLOSED`. A watch that ended because history was compacted, or for want of a leader, is made anew.
+ * @see etcd's clientv3, concurrency/key.go
+ */
+export async function waitForPredecessors(
+  services: { readonly kv: Pick<ReadonlyKv, "range">; readonly watcher: WatchOpener },
+  queue: KeyRange,
+  newestCreateRevision: bigint,
+  options: WaitForPredecessorsOptions = {},
+): Promise<void> {
+  checkRevision(newestCreateRevision, "newestCreateRevision");
+  checkOptions(table, options);
+  const { kv, watcher } = services;
+  const { signal } = options;
+  // A linearizable read waits for a leader, so there is no limit to how long one may take but the caller's.
+  const call = { signal, timeoutMs: Number.POSITIVE_INFINITY };
+  while (true) {
+    const { header, kvs } = await kv.range(queue, {
+      last: "created",
+      maxCreateRevision: newestCreateRevision,
+      keysOnly: true,
+      ...call,
+    });
+    const newest = kvs[0];
+    if (newest === undefined) return;
+    try {
+      await firstEvent(watcher, newest.key, {
+        events: "deletes",
+        startRevision: header.revision + 1n,
+        signal,
+      });
+    } catch (error) {
+      if (!meansLookAgain(error)) throw error;
+    }
+  }
+}
+
+/** Whether a watch ended with nothing to say about the keys, so that reading them helps. */
+export function meansLookAgain(error: unknown): boolean {
+  return isEtcdError(error, "COMPACTED") || isEtcdError(error, "NO_LEADER");
+}
