@@ -169,6 +169,10 @@ export {
   optionTable,
 } from "./options.js";
 
+// For decorators that want the answer of another member
+
+export { elsewhere } from "./connection/tried-endpoints.js";
+
 // For packages of the family that try again after a pause
 
 export { type BackOff, pauseMs } from "./connection/back-off.js";

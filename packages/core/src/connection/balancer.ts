@@ -50,11 +50,12 @@ export class Balancer {
   }
 
   /**
-   * Picks a ready link: to another endpoint than that of `avoid` where there is a choice, else another link to it.
+   * Picks a ready link: to another endpoint than that of `avoid` and those in `tried` where there is a choice, else to one
+   * of `tried`, else another link to that of `avoid`.
    *
    * @returns `undefined` when none is ready.
    */
-  pick(avoid: Subchannel | undefined): Subchannel | undefined {
+  pick(avoid: Subchannel | undefined, tried?: ReadonlySet<string>): Subchannel | undefined {
     const all = this.#subchannels;
     const first = this.#policy === "pick-first" ? 0 : this.#next;
     let fallback: Subchannel | undefined;
@@ -62,8 +63,11 @@ export class Balancer {
       const index = (first + step) % all.length;
       const candidate = all[index];
       if (candidate === undefined || !candidate.usable) continue;
-      if (candidate.endpoint.url === avoid?.endpoint.url) {
-        if (fallback === undefined || fallback === avoid) fallback = candidate;
+      const { url } = candidate.endpoint;
+      const avoided = url === avoid?.endpoint.url;
+      if (avoided || tried?.has(url)) {
+        const worse = fallback === avoid || (!avoided && fallback?.endpoint.url === avoid?.endpoint.url);
+        if (fallback === undefined || worse) fallback = candidate;
         continue;
       }
       this.#next = (index + 1) % all.length;

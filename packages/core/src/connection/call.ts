@@ -10,6 +10,7 @@ import { Lifetime } from "./lifetime.js";
 import type { Delay } from "./prerequisite.js";
 import { isRead } from "./retry.js";
 import { sleep } from "./sleep.js";
+import { triedEndpointsKey } from "./tried-endpoints.js";
 
 // The header grpc-timeout has room for eight digits (gRPC over HTTP/2, "Timeout"): a good day of milliseconds.
 const longestTimeoutMs = 99_999_999;
@@ -30,6 +31,8 @@ export class Call implements Wait {
   /** Whether it may be sent again when it is not known whether it was applied. */
   readonly repeatable: boolean;
   readonly requireLeader: boolean;
+  /** Endpoints that others come before; where the call goes is added. */
+  readonly tried: Set<string> | undefined;
   readonly signal: AbortSignal | undefined;
   readonly timeoutMs: number;
   readonly deadline: number;
@@ -68,6 +71,7 @@ export class Call implements Wait {
     this.writes = !isRead(method);
     this.repeatable = !this.writes || (request.context?.get(idempotentKey) ?? false);
     this.requireLeader = request.context?.get(requireLeaderKey) ?? false;
+    this.tried = request.context?.get(triedEndpointsKey);
     this.signal = request.signal;
     this.timeoutMs = request.timeoutMs;
     this.deadline = connection.clock.now() + request.timeoutMs;

@@ -5,13 +5,17 @@ import { caught } from "../../test/caught.js";
 import { reset, status, unprocessed } from "../../test/failures.js";
 import { FakeCluster } from "../../test/fake-cluster.js";
 import { never } from "../../test/fake-member.js";
+import { callUnary } from "../call-unary.js";
 import { outcomeOf } from "../errors/etcd-error.js";
 import { KV, Maintenance, Watch } from "../gen/etcdserverpb/rpc_pb.js";
+import { openServerStream } from "../server-stream.js";
 import { callContext } from "./context.js";
 import type { Logger } from "./logger.js";
+import { elsewhere } from "./tried-endpoints.js";
 
 const a = "http://a:2379";
 const b = "http://b:2379";
+const c = "http://c:2379";
 
 describe("the deadline of a call", () => {
   it("covers the wait for a link", async () => {
@@ -335,6 +339,70 @@ describe("failed attempts", () => {
       logger: { debug: fail, info: fail, warn: fail, error: fail },
     });
     await createClient(KV, connection.transport).range({});
+  });
+});
+
+describe("calls in search of another answer", () => {
+  it.each(["round-robin", "pick-first"] as const)(
+    "go to an endpoint that was not tried while there is one, and note where they go: %s",
+    async (balancing) => {
+      const cluster = new FakeCluster();
+      await using connection = cluster.connect([a, b, c], { balancing });
+      await connection.ready();
+      await cluster.clock.settle();
+      const tried = new Set<string>();
+      const read = async (): Promise<void> => {
+        await callUnary(connection.transport, KV.method.range, {}, elsewhere({ timeoutMs: 700 }, tried));
+      };
+      for (const size of [1, 2, 3, 3]) {
+        await read();
+        expect(tried.size).toBe(size);
+        // Others do not change that.
+        await createClient(KV, connection.transport).range({});
+      }
+      expect([...tried].toSorted()).toEqual([a, b, c]);
+      tried.delete(b);
+      await read();
+      expect(cluster.route.at(-1)).toBe(b);
+      expect(cluster.calls.at(-1)?.timeoutMs).toBe(700);
+    },
+  );
+
+  it("pass over an endpoint that has just failed for one that was tried", async () => {
+    const cluster = new FakeCluster();
+    await using connection = cluster.connect([a, b, c], { balancing: "pick-first" });
+    await connection.ready();
+    await cluster.clock.settle();
+    cluster.answer = ({ url }) => {
+      if (url === c) throw reset();
+      return {};
+    };
+    const tried = new Set([a, b]);
+    await callUnary(connection.transport, KV.method.range, {}, elsewhere(undefined, tried));
+    expect(cluster.route).toEqual([c, a]);
+    expect([...tried]).toEqual([a, b, c]);
+  });
+
+  it("are streams as well", async () => {
+    const cluster = new FakeCluster();
+    cluster.answer = () => [{}];
+    await using connection = cluster.connect([a, b], { balancing: "pick-first" });
+    await connection.ready();
+    await cluster.clock.settle();
+    const tried = new Set<string>();
+    for (let i = 0; i < 2; i++) {
+      const { rangeStream } = KV.method;
+      const stream = await openServerStream(
+        connection.transport,
+        rangeStream,
+        {},
+        elsewhere(undefined, tried),
+      );
+      await stream.next();
+      await stream.end();
+    }
+    expect(cluster.route).toEqual([a, b]);
+    expect([...tried]).toEqual([a, b]);
   });
 });
 

@@ -97,6 +97,7 @@ export class Caller implements Transport {
     const token = tokens?.current;
     const sent = headers.for(token, call.requireLeader, request.header);
     call.at = target.endpoint.url;
+    call.tried?.add(target.endpoint.url);
     const life = call.farLife();
     const until = life?.signal ?? call.signal;
     const report = reportAttempt(call, method, context);
@@ -157,6 +158,7 @@ export class Caller implements Transport {
         const previous = failed ?? balancer.subchannels.find(({ endpoint }) => endpoint.url === avoid);
         const target = this.#pick(call, previous) ?? (await this.#waitToSend(call, previous));
         call.at = target.endpoint.url;
+        call.tried?.add(target.endpoint.url);
         const token = tokens?.current;
         return { target, token, headers: headers.for(token, call.requireLeader, header) };
       },
@@ -183,7 +185,7 @@ export class Caller implements Transport {
     const { admission, balancer, tokens } = this.#setup;
     call.throwIfOver();
     if (tokens?.ready === false || admission?.ready === false) return undefined;
-    return balancer.pick(previous);
+    return balancer.pick(previous, call.tried);
   }
 
   async #waitToSend(call: Call, previous: Subchannel | undefined): Promise<Subchannel> {
@@ -192,7 +194,7 @@ export class Caller implements Transport {
       call.throwIfOver();
       if (admission?.ready === false) await this.#obtain(call, admission);
       if (tokens?.ready === false) await this.#logIn(call, tokens);
-      const target = balancer.pick(previous);
+      const target = balancer.pick(previous, call.tried);
       if (target !== undefined) return target;
       call.awaited = balancer;
       try {

@@ -5,6 +5,7 @@ import {
   createContextValues,
 } from "@connectrpc/connect";
 import type { CallOptions } from "../call-options.js";
+import { triedEndpointsKey, triedEndpointsOf } from "./tried-endpoints.js";
 
 /** Travels with a call that must be refused by a member without a leader. */
 export const requireLeaderKey: ContextKey<boolean> = createContextKey(false, {
@@ -31,10 +32,14 @@ export const avoidEndpointKey: ContextKey<string | undefined> = createContextKey
  * @param avoid - The endpoint, as an `EtcdError` names it, that a stream goes to only where there is no other.
  */
 export function callContext(call: CallOptions | undefined, avoid?: string): ContextValues | undefined {
-  if (call?.requireLeader !== true && call?.idempotent !== true && avoid === undefined) return undefined;
+  const tried = triedEndpointsOf(call);
+  if (call?.requireLeader !== true && call?.idempotent !== true && (avoid ?? tried) === undefined) {
+    return undefined;
+  }
   const values = createContextValues();
   if (call?.requireLeader === true) values.set(requireLeaderKey, true);
   if (call?.idempotent === true) values.set(idempotentKey, true);
   if (avoid !== undefined) values.set(avoidEndpointKey, avoid);
+  if (tried !== undefined) values.set(triedEndpointsKey, tried);
   return values;
 }

@@ -25,6 +25,8 @@ export type ClientErrorCode =
   /** A lease is kept alive no longer: see `KeepAliveHaltedError` for the reason. */
   | "KEEPALIVE_HALTED"
   | "SESSION_LOST"
+  /** No member that was asked is as up to date as one that answered before (`@etcdkit/ordering`). */
+  | "NO_GREATER_REV"
   | "NOT_HOLDER"
   /** Others changed what a transaction relied on, as often as it was to be tried. */
   | "CONFLICT"
