@@ -1,0 +1,241 @@
+import { guardKv, type Ownership, type Session } from "@etcdkit/concurrency";
+import {
+  type BackOff,
+  type CallOptions,
+  type Compare,
+  compare,
+  concatBytes,
+  EtcdError,
+  isEtcdError,
+  type KeyRange,
+  type Kv,
+  type KvExecutor,
+  op,
+  outcomeOf,
+  pauseMs,
+  sleep,
+  systemClock,
+  toBytes,
+} from "@etcdkit/core";
+import { nextChange } from "./next-change.js";
+import { uniqueNumber } from "./unique-number.js";
+import { orAborted } from "./within.js";
+
+const forever = Number.POSITIVE_INFINITY;
+// Most locks are held for less, and need no watch to tell that their key was deleted by somebody else.
+const watchAfterMs = 250;
+// To tell a lost lease from a deleted key takes one answer; nobody is left believing for longer than this.
+const verdictMs = 300;
+// A creation that took longer may have been sent more than once, on links one of which has fallen silent. What was sent
+// there may still arrive: not later than this, since a member gives up on a request after five seconds and an election.
+const promptMs = 1_000;
+const lateMs = 10_000;
+const backOff: BackOff = { baseMs: 50, capMs: 5_000, jitter: 0.5 };
+
+/**
+ * Makes a key `directory<number>` with no value, tied to the session.
+ *
+ * @param signal - When it aborts, the call rejects with its reason, and a key that was made is removed in the background.
+ * @throws (rejects) `signal.reason`; the reason of `session.signal`, also when the lease turns out to be gone.
+ */
+export async function createOwnKey(
+  session: Session,
+  directory: Uint8Array,
+  signal: AbortSignal,
+): Promise<OwnKey> {
+  const own = await answered(create(session, directory), signal);
+  if (own === undefined) throw new Error("a key that no other key can prevent was not made");
+  return own;
+}
+
+/** As {@link createOwnKey}, but only if there is no key in `range`; else `undefined`, and there has not been one. */
+export function createOwnKeyIfFree(
+  session: Session,
+  directory: Uint8Array,
+  range: KeyRange,
+  signal: AbortSignal,
+): Promise<OwnKey | undefined> {
+  return answered(create(session, directory, range), signal);
+}
+
+/** Lets a creation go on when its caller gives up: only with its answer is it known what has to be removed. */
+async function answered(creating: Promise<OwnKey | undefined>, signal: AbortSignal) {
+  try {
+    return await orAborted(creating, signal);
+  } catch (error) {
+    void creating.then((own) => own?.abandon()).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function create(
+  session: Session,
+  directory: Uint8Array,
+  free?: KeyRange | undefined,
+): Promise<OwnKey | undefined> {
+  const { kv, leaseId, signal } = session;
+  while (true) {
+    const key = concatBytes(directory, toBytes(uniqueNumber(), "key"));
+    const startMs = performance.now();
+    const ownKey = (createRevision: bigint): OwnKey =>
+      new OwnKey(session, key, createRevision, performance.now() - startMs > promptMs);
+    try {
+      const answer = await kv.txn(
+        {
+          compare:
+            free === undefined ? [compare.missing(key)] : [compare.missing(key), compare.missing(free)],
+          success: [op.put(key, "", { leaseId })],
+          failure: [op.range(key)],
+        },
+        // By its compare: a second attempt finds what the first one made.
+        { idempotent: true, signal, timeoutMs: forever },
+      );
+      if (answer.succeeded) return ownKey(answer.header.revision);
+      const [found] = answer.responses[0].kvs;
+      if (found?.lease === leaseId) return ownKey(found.createRevision);
+      if (found === undefined) return undefined;
+      // Somebody else has drawn the same number.
+    } catch (error) {
+      if (outcomeOf(error) !== "not-applied") void removeAgain(session, key, lateMs);
+      if (isEtcdError(error, "LEASE_NOT_FOUND")) await session.check({ signal });
+      throw error;
+    }
+  }
+}
+
+/** A key that one call of this process made and nobody else has, tied to a session: a place in a queue, or in a barrier. */
+export class OwnKey implements Ownership {
+  readonly key: Uint8Array;
+  readonly createRevision: bigint;
+  readonly #session: Session;
+  /** A copy of its creation may still be on its way. */
+  readonly #doubtful: boolean;
+  readonly #over = new AbortController();
+  readonly #onSessionEnd = (): void => this.#end(this.#session.signal.reason);
+  readonly #cancelWatch: () => void;
+  #deleted = false;
+
+  constructor(session: Session, key: Uint8Array, createRevision: bigint, doubtful: boolean) {
+    this.key = key;
+    this.createRevision = createRevision;
+    this.#session = session;
+    this.#doubtful = doubtful;
+    this.#cancelWatch = systemClock.setTimer(watchAfterMs, () => void this.#watch(), false);
+    if (session.signal.aborted) this.#onSessionEnd();
+    else session.signal.addEventListener("abort", this.#onSessionEnd, { once: true });
+  }
+
+  get keyPrefix(): Uint8Array | undefined {
+    return this.#session.kv.keyPrefix;
+  }
+
+  /** Aborts when the key is lost (`SESSION_LOST`, `NOT_HOLDER`) or given up (`CLOSED`). */
+  get signal(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  isHeld(): boolean {
+    return this.remainingMs() > 0;
+  }
+
+  remainingMs(): number {
+    return this.signal.aborted || this.#deleted ? 0 : this.#session.remainingMs();
+  }
+
+  owned(): Compare {
+    return compare.createRevision(this.key).equals(this.createRevision);
+  }
+
+  guard(kv: KvExecutor): Kv {
+    return guardKv(kv, this);
+  }
+
+  /** Makes sure that the key still exists. */
+  async check(signal: AbortSignal): Promise<void> {
+    const own = await this.#session.kv.get(this.key, { keysOnly: true, signal, timeoutMs: forever });
+    if (own?.createRevision !== this.createRevision) await this.#lose();
+    this.signal.throwIfAborted();
+  }
+
+  /**
+   * Gives the key up and deletes it; with the session it goes by itself. What cannot be done now goes on in the background
+   * for as long as the session lives.
+   *
+   * @returns A revision at which it is gone; `undefined` when the session has ended.
+   * @throws (rejects) Why it could not be deleted for now; `call.signal.reason`.
+   */
+  async remove(call?: Pick<CallOptions, "signal" | "timeoutMs">): Promise<bigint | undefined> {
+    this.#end(new EtcdError("CLOSED", "given up by its holder"));
+    const { kv, signal } = this.#session;
+    if (signal.aborted) return undefined;
+    try {
+      // Nobody else makes this key, so that to delete it twice does no harm.
+      const { header } = await kv.delete(this.key, { ...call, idempotent: true });
+      if (this.#doubtful) void removeAgain(this.#session, this.key, lateMs);
+      return header.revision;
+    } catch (error) {
+      void removeAgain(this.#session, this.key, this.#doubtful ? lateMs : 0);
+      throw error;
+    }
+  }
+
+  /** Gives the key up, whatever comes of it. */
+  abandon(): void {
+    this.remove().catch(() => undefined);
+  }
+
+  /** Waits for the key to be deleted by somebody else. What cannot be watched any more counts as lost. */
+  async #watch(): Promise<void> {
+    const { watcher, kv } = this.#session;
+    const { key, signal } = this;
+    let startRevision = this.createRevision + 1n;
+    try {
+      while (!signal.aborted) {
+        if (await nextChange(watcher, key, { events: "deletes", startRevision, signal }))
+          return await this.#lose();
+        const { header, kvs } = await kv.range(key, { keysOnly: true, signal, timeoutMs: forever });
+        if (kvs[0]?.createRevision !== this.createRevision) return await this.#lose();
+        startRevision = header.revision + 1n;
+      }
+    } catch (error) {
+      await this.#lose(error);
+    }
+  }
+
+  /** The key is gone, or as good as gone. With the lease, or without it: the session asks. */
+  async #lose(cause?: unknown): Promise<void> {
+    if (this.signal.aborted) return;
+    this.#deleted = true;
+    await this.#session.check({ timeoutMs: verdictMs, signal: this.signal }).catch(() => undefined);
+    const text = cause === undefined ? "was deleted by somebody else" : "cannot be watched any more";
+    this.#end(new EtcdError("NOT_HOLDER", `the session's key ${text}`, { cause }));
+  }
+
+  #end(reason: unknown): void {
+    this.#over.abort(reason);
+    this.#cancelWatch();
+    this.#session.signal.removeEventListener("abort", this.#onSessionEnd);
+  }
+}
+
+/**
+ * Deletes a key that would hold up others, until that has succeeded. With the session it goes by itself.
+ *
+ * @param lateMs - Once more after this time, for a copy of the request that made it.
+ */
+async function removeAgain({ kv, signal }: Session, key: Uint8Array, lateMs: number): Promise<void> {
+  const startMs = performance.now();
+  try {
+    for (let failures = 1; ; failures++) {
+      const isLast = performance.now() - startMs >= lateMs;
+      const done = await kv.delete(key, { idempotent: true, signal }).then(
+        () => true,
+        () => false,
+      );
+      if (done && isLast) return;
+      await sleep(systemClock, done ? lateMs : pauseMs(backOff, failures), signal, false);
+    }
+  } catch {
+    // The session is over.
+  }
+}

@@ -1,0 +1,98 @@
+import { Buffer } from "node:buffer";
+import {
+  type BytesLike,
+  type CallOptions,
+  checkOptions,
+  compare,
+  concatBytes,
+  type KeyValue,
+  kvFrom,
+  op,
+  toBytes,
+} from "@etcdkit/core";
+import { checkServices, keyUnder, type OnceOptions, onceTable, type RecipeServices } from "./arguments.js";
+import { type Dequeue, dequeuing, type Enqueued } from "./queue.js";
+import { Turns } from "./turns.js";
+import { within } from "./within.js";
+
+/** A queue in which urgent items overtake others. */
+export interface PriorityQueue extends Dequeue {
+  /**
+   * Puts an item behind those of the same priority.
+   *
+   * @param priority - A whole number from 0 to 65535, else `RangeError`; the lowest comes first.
+   * @throws (rejects) `EtcdError`; with the outcome `"unknown"` the item may have been put there, and taken by now, so that it
+   * is never put there again.
+   */
+  enqueue(item: BytesLike, priority: number, call?: OnceOptions): Promise<Enqueued>;
+}
+
+const highestPriority = 65_535;
+const sequenceDigits = 16;
+const enqueueTable = onceTable("enqueue");
+
+/**
+ * A priority queue. Every program that names the same prefix, in Go too (`recipe.NewPriorityQueue`), has the same one.
+ *
+ * @param prefix - Items are the keys `prefix/<priority>/<number>`, tied to no lease; beside them there is a key
+ *   `__prefix/<priority>` for each priority that was ever used, which whoever enqueues must be allowed to write.
+ * @throws `TypeError` for services or a prefix that cannot be used.
+ */
+export function createPriorityQueue(services: RecipeServices, prefix: BytesLike): PriorityQueue {
+  checkServices(services);
+  const kv = kvFrom(services.kv);
+  const directory = keyUnder(prefix, "/", "prefix");
+  // Producers of one process would only make each other begin again.
+  const turns = new Turns();
+
+  /** Stores an item under the next number of its priority. */
+  async function store(value: Uint8Array, priority: number, call: CallOptions): Promise<Enqueued> {
+    const base = keyUnder(directory, String(priority).padStart(5, "0"), "prefix");
+    const items = keyUnder(base, "/", "prefix");
+    const bookkeeping = concatBytes(toBytes("__", "prefix"), base);
+    const readLast = op.range({ prefix: items }, { last: "key", keysOnly: true });
+    let { header, kvs } = await kv.execute(readLast, call);
+    while (true) {
+      const key = keyUnder(items, numberAfter(kvs[0]), "prefix");
+      // Not even an item that was put and taken since may have had this number, or this one would overtake those behind it.
+      const upToDate = compare.modRevision(bookkeeping).lessThan(header.revision + 1n);
+      const result = await kv.txn(
+        {
+          compare: [upToDate],
+          success: [op.put(bookkeeping, ""), op.put(key, value)],
+          failure: [readLast],
+        },
+        call,
+      );
+      if (result.succeeded) return { key, revision: result.header.revision };
+      ({ header } = result);
+      ({ kvs } = result.responses[0]);
+    }
+  }
+
+  return {
+    async enqueue(item, priority, call) {
+      checkOptions(enqueueTable, call);
+      const value = toBytes(item, "item");
+      if (typeof priority !== "number") throw new TypeError("priority must be a number");
+      if (!Number.isInteger(priority) || priority < 0 || priority > highestPriority) {
+        throw new RangeError(`priority must be a whole number from 0 to ${highestPriority}`);
+      }
+      return await within(
+        { signal: call?.signal, timeoutMs: call?.timeoutMs },
+        [],
+        "a place in the queue",
+        (signal) => turns.run(signal, () => store(value, priority, { ...call, signal })),
+      );
+    },
+    ...dequeuing(services, { range: { prefix: directory }, first: "key" }),
+  };
+}
+
+/** What comes after the number at the end of a key; all zeros without a key. */
+function numberAfter(last: KeyValue | undefined): string {
+  const digits =
+    last === undefined ? undefined : /[0-9]+$/.exec(Buffer.from(last.key).toString("latin1"))?.[0];
+  const next = digits === undefined ? 0n : BigInt(digits) + 1n;
+  return next.toString().padStart(sequenceDigits, "0");
+}

@@ -1,0 +1,102 @@
+import type { WaitOptions } from "@etcdkit/concurrency";
+import {
+  type BytesLike,
+  type CallOptions,
+  callChecks,
+  checkOptions,
+  compare,
+  concatBytes,
+  kvFrom,
+  op,
+  optionTable,
+  toBytes,
+} from "@etcdkit/core";
+import { checkServices, keyUnder, type RecipeServices, waitTable } from "./arguments.js";
+import { type Items, takeFirst, tryTakeFirst } from "./take-first.js";
+import { Turns } from "./turns.js";
+import { uniqueNumber } from "./unique-number.js";
+import { within } from "./within.js";
+
+/** Where an item was put. */
+export interface Enqueued {
+  readonly key: Uint8Array;
+  /** Of the write. In a plain queue the item with the lowest one comes first. */
+  readonly revision: bigint;
+}
+
+/** The reading half of a queue. */
+export interface Dequeue {
+  /**
+   * Takes the first item, and waits for one when there is none. Calls on one queue object are served in their order.
+   *
+   * An item is removed before it is returned: a consumer that dies with it has lost it (at most once). An abort, or the end
+   * of `timeoutMs`, that comes while an item is being removed lets the call return that item, if the answer takes no longer
+   * than half a second.
+   *
+   * @throws (rejects) `EtcdError`; with the outcome `"unknown"` the item may be gone, and {@link itemsOf} has it. What ends
+   * the watch, such as `PERMISSION_DENIED`; `DEADLINE` after `options.timeoutMs`; `options.signal.reason`.
+   */
+  dequeue(options?: WaitOptions): Promise<Uint8Array>;
+  /** As `dequeue`, but `undefined` instead of a wait. `options.timeoutMs` limits the call: by default nothing does. */
+  tryDequeue(options?: WaitOptions): Promise<Uint8Array | undefined>;
+}
+
+/** A queue: first in, first out. */
+export interface Queue extends Dequeue {
+  /**
+   * Puts an item at the end.
+   *
+   * @throws (rejects) `EtcdError`; with the outcome `"unknown"` the item may have been put there, and taken by now, so that it
+   * is not put there again. With `call.idempotent` it is: then it may be there twice.
+   */
+  enqueue(item: BytesLike, call?: CallOptions): Promise<Enqueued>;
+}
+
+const enqueueTable = optionTable("enqueue", callChecks);
+const dequeueTable = waitTable("dequeue");
+const tryDequeueTable = waitTable("tryDequeue");
+
+/**
+ * A queue. Every program that names the same prefix, in Go too (`recipe.NewQueue`), has the same one. The order is that in
+ * which etcd stored the items.
+ *
+ * @param prefix - Items are the keys `prefix/<number>`, tied to no lease.
+ * @throws `TypeError` for services or a prefix that cannot be used.
+ */
+export function createQueue(services: RecipeServices, prefix: BytesLike): Queue {
+  checkServices(services);
+  const kv = kvFrom(services.kv);
+  const directory = keyUnder(prefix, "/", "prefix");
+  return {
+    async enqueue(item, call) {
+      checkOptions(enqueueTable, call);
+      const value = toBytes(item, "item");
+      while (true) {
+        const key = concatBytes(directory, toBytes(uniqueNumber(), "key"));
+        const create = { compare: [compare.missing(key)], success: [op.put(key, value)] };
+        const { succeeded, header } = await kv.txn(create, call);
+        if (succeeded) return { key, revision: header.revision };
+      }
+    },
+    ...dequeuing(services, { range: { prefix: directory }, first: "modified" }),
+  };
+}
+
+/** The reading half of a queue over given items. */
+export function dequeuing(services: RecipeServices, items: Items): Dequeue {
+  const kv = kvFrom(services.kv);
+  // Consumers of one process would only take items away from each other: whose turn it is waits for all.
+  const turns = new Turns();
+  return {
+    async dequeue(options) {
+      checkOptions(dequeueTable, options);
+      return await within(options, [], "an item of the queue", (signal) =>
+        turns.run(signal, () => takeFirst(kv, services.watcher, items, signal)),
+      );
+    },
+    async tryDequeue(options) {
+      checkOptions(tryDequeueTable, options);
+      return await within(options, [], "the queue", (signal) => tryTakeFirst(kv, items, signal));
+    },
+  };
+}
