@@ -43,9 +43,10 @@ export function endpointWatch(
     }
   }
   const iterator = batches();
-  const close = (): Promise<void> => {
+  const close = async (): Promise<void> => {
+    // What waits for a batch is woken; what waits for its reader is left.
     closing.abort();
-    return Promise.resolve();
+    await iterator.return();
   };
   return {
     close,
