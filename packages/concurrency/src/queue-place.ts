@@ -1,8 +1,8 @@
 import {
   type Compare,
   compare,
+  compareBytes,
   EtcdError,
-  firstEvent,
   isEtcdError,
   type KeyValue,
   op,
@@ -11,11 +11,13 @@ import {
   sleep,
   systemClock,
 } from "@etcdkit/core";
-import type { Ownership } from "./guard-kv.js";
+import type { WaitOptions } from "./call-limits.js";
+import { guardKv, type Ownership } from "./guard-kv.js";
 import type { QueueName } from "./queue-name.js";
 import type { Session } from "./session.js";
 import type { Turn } from "./turns.js";
-import { meansLookAgain, waitForPredecessors } from "./wait-for-predecessors.js";
+import { waitForDeletion } from "./wait-for-deletion.js";
+import { waitForPredecessors } from "./wait-for-predecessors.js";
 
 /** How a place in the queue was found. */
 export interface Entry {
@@ -74,7 +76,7 @@ export class QueuePlace implements Ownership {
     return this.#over.signal;
   }
 
-  /** Known once the place is entered. */
+  /** Known once the place is entered or resumed. */
   get createRevision(): bigint {
     if (this.#createRevision === undefined) throw new Error("the place is not entered yet");
     return this.#createRevision;
@@ -103,6 +105,19 @@ export class QueuePlace implements Ownership {
     return this.#entering;
   }
 
+  /** Takes over the place that was entered before with the same lease. Says whether it is there, and the first. */
+  async resume(createRevision: bigint): Promise<boolean> {
+    const { kv, leaseId, signal } = this.session;
+    const call = { signal, timeoutMs: Number.POSITIVE_INFINITY };
+    const { kvs } = await kv.range({ prefix: this.#prefix }, { first: "created", keysOnly: true, ...call });
+    const [first] = kvs;
+    if (first?.createRevision !== createRevision || first.lease !== leaseId) return false;
+    if (compareBytes(first.key, this.key) !== 0) return false;
+    this.#absent = false;
+    this.#entered(createRevision);
+    return true;
+  }
+
   /** Waits until it is the first, and makes sure that it still exists. */
   async reachFront(signal: AbortSignal): Promise<void> {
     const { session, key } = this;
@@ -111,6 +126,12 @@ export class QueuePlace implements Ownership {
     const own = await session.kv.get(key, { keysOnly: true, ...call });
     if (own?.createRevision !== this.#createRevision) await this.#lose();
     this.signal.throwIfAborted();
+  }
+
+  /** Gives the key another value, as long as it is there and its holder believes in it. */
+  async write(value: Uint8Array, { signal, timeoutMs }: WaitOptions = {}): Promise<void> {
+    const { kv, leaseId } = this.session;
+    await guardKv(kv, this).put(this.key, value, { leaseId, signal, timeoutMs });
   }
 
   /**
@@ -172,36 +193,17 @@ export class QueuePlace implements Ownership {
   #entered(createRevision: bigint): void {
     this.#createRevision = createRevision;
     if (this.signal.aborted) return;
-    const watch = (): void => void this.#watchKey(createRevision + 1n);
+    const watch = (): void => void this.#watchKey();
     this.#cancelWatch = systemClock.setTimer(watchAfterMs, watch, false);
   }
 
-  /** Waits for the key to be deleted by somebody else. What cannot be watched any more counts as lost. */
-  async #watchKey(startRevision: bigint): Promise<void> {
-    const { session, key, signal } = this;
-    let from = startRevision;
-    while (!signal.aborted) {
-      try {
-        await firstEvent(session.watcher, key, { events: "deletes", startRevision: from, signal });
-        await this.#lose();
-      } catch (error) {
-        if (!meansLookAgain(error)) await this.#lose(error);
-        else from = await this.#lookAgain();
-      }
-    }
-  }
-
-  /** @returns From where to watch on, if the key is still there. */
-  async #lookAgain(): Promise<bigint> {
-    const { session, key, signal } = this;
+  /** Learns that the key was deleted by somebody else. What cannot be watched any more counts as lost. */
+  async #watchKey(): Promise<void> {
     try {
-      const call = { signal, timeoutMs: Number.POSITIVE_INFINITY };
-      const { header, kvs } = await session.kv.range(key, { keysOnly: true, ...call });
-      if (kvs[0]?.createRevision !== this.#createRevision) await this.#lose();
-      return header.revision + 1n;
+      await waitForDeletion(this.session, this.key, this.createRevision, this.signal);
+      await this.#lose();
     } catch (error) {
       await this.#lose(error);
-      return 1n;
     }
   }
 
@@ -250,12 +252,11 @@ export class QueuePlace implements Ownership {
 
   /** Deletes the key if it is this one. The session takes it along where it ends before. */
   async #remove(): Promise<void> {
-    const { kv, leaseId, signal } = this.session;
+    const { leaseId, signal } = this.session;
     if (this.#absent || signal.aborted) return;
-    const own = this.#createRevision === undefined ? compare.lease(this.key).equals(leaseId) : this.owned();
-    const call = { idempotent: true, signal, timeoutMs: Number.POSITIVE_INFINITY };
+    const ofLease = compare.lease(this.key).equals(leaseId);
     try {
-      await kv.txn({ compare: [own], success: [op.delete(this.key)] }, call);
+      await this.#deleteIf(this.#createRevision === undefined ? ofLease : this.owned());
       this.#absent = true;
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -264,19 +265,20 @@ export class QueuePlace implements Ownership {
 
   /** Looks once more, unless another place of the session, which would have found it, was taken since. */
   async #removeLatecomer(): Promise<void> {
-    const { kv, leaseId, signal, turns } = this.session;
+    const { leaseId, signal, turns } = this.session;
     try {
       await sleep(systemClock, lateMs, signal, false);
       const turn = turns.tryTake(this.key);
       if (turn === undefined) return;
-      try {
-        const own = compare.lease(this.key).equals(leaseId);
-        await kv.txn({ compare: [own], success: [op.delete(this.key)] }, { idempotent: true, signal });
-      } finally {
-        turn.end();
-      }
+      await this.#deleteIf(compare.lease(this.key).equals(leaseId)).finally(() => turn.end());
     } catch {
       // The session is over, or there is no cluster to ask; it was a precaution.
     }
+  }
+
+  async #deleteIf(own: Compare): Promise<void> {
+    const { kv, signal } = this.session;
+    const call = { idempotent: true, signal, timeoutMs: Number.POSITIVE_INFINITY };
+    await kv.txn({ compare: [own], success: [op.delete(this.key)] }, call);
   }
 }

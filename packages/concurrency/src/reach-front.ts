@@ -53,3 +53,22 @@ export async function takeIfFree(
     throw error;
   }
 }
+
+/** Takes over a place at the front that was entered before; `undefined` when there is no such place. */
+export async function resumePlace(
+  session: Session,
+  queue: QueueName,
+  createRevision: bigint,
+  limits: CallLimits,
+): Promise<QueuePlace | undefined> {
+  limits.follow(session.signal);
+  const place = new QueuePlace(session, queue, await session.turns.take(queue.key, limits.signal));
+  try {
+    if (await limits.race(place.resume(createRevision))) return place;
+    place.abandon();
+    return undefined;
+  } catch (error) {
+    place.abandon();
+    throw error;
+  }
+}

@@ -3,12 +3,10 @@ import {
   checkOptions,
   checkRevision,
   firstEvent,
-  isEtcdError,
   type KeyRange,
   optionTable,
-  type ReadonlyKv,
-  type WatchOpener,
 } from "@etcdkit/core";
+import { meansLookAgain, type WaitServices } from "./wait-for-deletion.js";
 
 /** Options of {@link waitForPredecessors}. */
 export interface WaitForPredecessorsOptions {
@@ -33,7 +31,7 @@ const table = optionTable("waitForPredecessors", { signal: callChecks.signal });
  * @see etcd's clientv3, concurrency/key.go
  */
 export async function waitForPredecessors(
-  services: { readonly kv: Pick<ReadonlyKv, "range">; readonly watcher: WatchOpener },
+  services: WaitServices,
   queue: KeyRange,
   newestCreateRevision: bigint,
   options: WaitForPredecessorsOptions = {},
@@ -63,9 +61,4 @@ export async function waitForPredecessors(
       if (!meansLookAgain(error)) throw error;
     }
   }
-}
-
-/** Whether a watch ended with nothing to say about the keys, so that reading them helps. */
-export function meansLookAgain(error: unknown): boolean {
-  return isEtcdError(error, "COMPACTED") || isEtcdError(error, "NO_LEADER");
 }
