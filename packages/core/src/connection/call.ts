@@ -31,7 +31,7 @@ export class Call implements Wait {
   /** Whether it may be sent again when it is not known whether it was applied. */
   readonly repeatable: boolean;
   readonly requireLeader: boolean;
-  /** Endpoints that others come before; where the call goes is added. */
+  /** Endpoints that others come before. */
   readonly tried: Set<string> | undefined;
   readonly signal: AbortSignal | undefined;
   readonly timeoutMs: number;
@@ -78,6 +78,13 @@ export class Call implements Wait {
     this.#clock = connection.clock;
     this.#closed = connection.closed;
     this.#closing = connection.closing;
+  }
+
+  /** An attempt goes to an endpoint. Where that was tried before, all were, and the search begins anew with it. */
+  goesTo(endpoint: string): void {
+    this.at = endpoint;
+    if (this.tried?.has(endpoint)) this.tried.clear();
+    this.tried?.add(endpoint);
   }
 
   /** The time on the connection's clock, in milliseconds. */

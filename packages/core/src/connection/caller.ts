@@ -96,8 +96,7 @@ export class Caller implements Transport {
     const { method, input, context } = request;
     const token = tokens?.current;
     const sent = headers.for(token, call.requireLeader, request.header);
-    call.at = target.endpoint.url;
-    call.tried?.add(target.endpoint.url);
+    call.goesTo(target.endpoint.url);
     const life = call.farLife();
     const until = life?.signal ?? call.signal;
     const report = reportAttempt(call, method, context);
@@ -157,8 +156,7 @@ export class Caller implements Transport {
       acquire: async (failed) => {
         const previous = failed ?? balancer.subchannels.find(({ endpoint }) => endpoint.url === avoid);
         const target = this.#pick(call, previous) ?? (await this.#waitToSend(call, previous));
-        call.at = target.endpoint.url;
-        call.tried?.add(target.endpoint.url);
+        call.goesTo(target.endpoint.url);
         const token = tokens?.current;
         return { target, token, headers: headers.for(token, call.requireLeader, header) };
       },

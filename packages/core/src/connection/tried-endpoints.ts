@@ -16,8 +16,8 @@ interface SearchingCall extends CallOptions {
 
 /**
  * The same call at another member, for decorators that were answered and want another answer: it goes to an endpoint that
- * is not in `tried` where one is connected. Endpoints that take it are added, so that the set grows with each call that
- * reaches a new one, and does not when all were asked. What carries out calls without a connection leaves it empty.
+ * is not in `tried` where one is connected, and is added. When all were tried the set begins anew with the one that takes
+ * it: so a set that has not grown says that all were asked. What carries out calls without a connection leaves it empty.
  *
  * @param tried - The endpoints, in their canonical spelling, that calls of the search have gone to.
  */
