@@ -15,6 +15,8 @@ import {
 import { type OpenLease, openLease } from "@etcdkit/lease";
 import { checkClock } from "./directory.js";
 import type { Endpoint } from "./endpoint.js";
+import { encodeEndpoint } from "./endpoint-json.js";
+import { checkKey } from "./endpoint-keys.js";
 import type { EndpointManager } from "./endpoint-manager.js";
 
 /** What a registration is made with. */
@@ -87,8 +89,16 @@ export async function openRegistration(
   endpoint: Endpoint,
   options: RegistrationOptions = {},
 ): Promise<Registration> {
-  const { manager, leases } = services;
+  const { manager, leases } = (services ?? {}) as Partial<RegistrationServices>;
+  if (typeof manager !== "object" || manager === null || !("add" in manager && "target" in manager)) {
+    throw new TypeError("manager must be an EndpointManager");
+  }
+  if (typeof leases !== "object" || leases === null || !("keepAlive" in leases)) {
+    throw new TypeError("leases must be Leases");
+  }
   checkOptions(table, options);
+  checkKey(key, manager.target);
+  encodeEndpoint(endpoint, "endpoint"); // only to see that it can be done
   const copy = structuredClone(endpoint);
   const setup = { manager, leases, key, endpoint: copy, ttlSeconds: options.ttlSeconds ?? 10 };
   const lease = await register(setup, options.signal);
