@@ -190,3 +190,4 @@ export { openServerStream, type ServerStream } from "./server-stream.js";
 
 export type { Delay } from "./connection/prerequisite.js";
 export { delayOf } from "./errors/abort-delay.js";
+export { noteOutcome } from "./errors/outcome.js";

@@ -1,0 +1,88 @@
+import { compare, EtcdError, isEtcdError, type KvExecutor, op, type WireRange } from "@etcdkit/core";
+import { larger } from "./larger.js";
+import type { LeasingKeys } from "./leasing-keys.js";
+import type { LeasingSession } from "./leasing-session.js";
+import { revoked } from "./revocation.js";
+import type { TimeLimit } from "./time-limit.js";
+
+/** A leasing key of somebody else's. */
+export interface ForeignOwner {
+  readonly name: string;
+  readonly leasingKey: Uint8Array;
+  readonly createRevision: bigint;
+}
+
+/** How many owners are asked to let go at once. */
+const askedAtOnce = 64;
+
+/** Asks other owners to let go of keys, before they are written. Nothing of the write has been sent when this fails. */
+export class Owners {
+  readonly #kv: KvExecutor;
+  readonly #keys: LeasingKeys;
+
+  constructor(kv: KvExecutor, keys: LeasingKeys) {
+    this.#kv = kv;
+    this.#keys = keys;
+  }
+
+  /**
+   * Waits until nobody else owns a key of a range.
+   *
+   * @returns The newest creation of a leasing key of ours in the range; 0n: there is none. A leasing key that is newer than
+   *   this has come since.
+   */
+  async clear(session: LeasingSession, range: WireRange, limit: TimeLimit): Promise<bigint> {
+    while (true) {
+      limit.check("other owners of keys in the range");
+      const read = { type: "range" as const, ...this.#keys.ofRange(range), keysOnly: true };
+      const { kvs } = await beforeTheWrite(this.#kv.execute(read, limit.step({})));
+      const foreign = kvs.flatMap(({ key, lease, createRevision }): readonly ForeignOwner[] => {
+        const name = this.#keys.nameIn(key);
+        return lease === session.leaseId || name === undefined
+          ? []
+          : [{ name, leasingKey: key, createRevision }];
+      });
+      if (foreign.length === 0) {
+        return kvs.reduce((newest, { createRevision: own }) => larger(own, newest), 0n);
+      }
+      await this.revoke(session, foreign, limit);
+    }
+  }
+
+  /** Asks owners to let go, and waits until they have. */
+  async revoke(session: LeasingSession, owners: readonly ForeignOwner[], limit: TimeLimit): Promise<void> {
+    const left = owners.values();
+    const ask = async (): Promise<void> => {
+      for (const owner of left) await this.#revokeOne(session, owner, limit);
+    };
+    await Promise.all(Array.from({ length: Math.min(askedAtOnce, owners.length) }, ask));
+  }
+
+  async #revokeOne(session: LeasingSession, owner: ForeignOwner, limit: TimeLimit): Promise<void> {
+    const { name, leasingKey, createRevision } = owner;
+    const departure = session.departures.expect(name);
+    try {
+      const ask = op.txn({
+        compare: [compare.createRevision(leasingKey).equals(createRevision)],
+        success: [op.put(leasingKey, revoked, { ignoreLease: true })],
+      });
+      // To ask twice does no harm.
+      const asked = await beforeTheWrite(this.#kv.execute(ask, limit.step({ idempotent: true })));
+      if (asked.succeeded)
+        await limit.wait(departure.after(asked.header.revision), "the key's owner to let go");
+    } finally {
+      departure.close();
+    }
+  }
+}
+
+/** An error of a step that comes before the write: of the write is known that it was not sent. */
+async function beforeTheWrite<T>(step: Promise<T>): Promise<T> {
+  try {
+    return await step;
+  } catch (error) {
+    if (!isEtcdError(error) || error.outcome === "not-applied") throw error;
+    const { code, message, endpoint, grpcCode } = error;
+    throw new EtcdError(code, message, { outcome: "not-applied", endpoint, grpcCode, cause: error });
+  }
+}

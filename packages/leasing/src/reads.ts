@@ -1,0 +1,155 @@
+import {
+  type CallOptions,
+  isBytes,
+  type KvExecutor,
+  type RangeOp,
+  type RangeResult,
+  type ResponseHeader,
+  type TxnOp,
+  type TxnResult,
+} from "@etcdkit/core";
+import { answerRange } from "./answer.js";
+import type { Entry } from "./entries.js";
+import { isRange, nameOf } from "./leasing-keys.js";
+import type { LeasingSession } from "./leasing-session.js";
+import { answerTxn } from "./local-txn.js";
+import type { SessionKeeper } from "./session-keeper.js";
+import { type Purpose, TimeLimit } from "./time-limit.js";
+import type { WriteGates } from "./write-gates.js";
+
+/** While so many keys are being given up, no more are acquired: the server is slow, or too little fits into memory. */
+const mostReleases = 256;
+
+const ownWrite = "a write of the same key by this client";
+
+/** Reads: from memory what is owned, from the server all else. */
+export class Reads {
+  readonly #kv: KvExecutor;
+  readonly #gates: WriteGates;
+  readonly #sessions: SessionKeeper;
+  readonly #purpose: Purpose;
+  /** Reads that were answered from memory. */
+  hits = 0;
+  /** Reads that could have been, and were answered by the server. */
+  misses = 0;
+
+  constructor(kv: KvExecutor, gates: WriteGates, sessions: SessionKeeper, purpose: Purpose) {
+    this.#kv = kv;
+    this.#gates = gates;
+    this.#sessions = sessions;
+    this.#purpose = purpose;
+  }
+
+  range(op: RangeOp, call: CallOptions | undefined): Promise<RangeResult> {
+    // Headers are for a server; and what is no key is refused there.
+    const eligible = isPoint(op) && call?.headers === undefined;
+    const session = eligible ? this.#held() : undefined;
+    if (session === undefined) return this.#ask(op, call);
+    if (call?.signal?.aborted) return Promise.reject(call.signal.reason);
+    const name = nameOf(op.key);
+    const answer = this.#fromMemory(op, name, session);
+    return answer === undefined ? this.#acquire(op, name, call) : Promise.resolve(answer);
+  }
+
+  /** From memory, if all of it is there; `undefined`: it is for the server. */
+  async txn(op: TxnOp, call: CallOptions | undefined): Promise<TxnResult | undefined> {
+    if (call?.headers !== undefined) return undefined;
+    for (let limit: TimeLimit | undefined; ; ) {
+      const session = this.#held();
+      if (session?.newest === undefined) return undefined;
+      call?.signal?.throwIfAborted();
+      let closed: Promise<void> | undefined;
+      const touched: Entry[] = [];
+      const look = (key: Uint8Array): Entry | undefined => {
+        const name = nameOf(key);
+        const entry = session.entries.get(name);
+        closed ??= entry && this.#gates.closed(name);
+        if (entry !== undefined) touched.push(entry);
+        return closed === undefined ? entry : undefined;
+      };
+      const answer = answerTxn(op, look, session.newest);
+      if (answer !== undefined) {
+        for (const entry of touched) session.entries.touch(entry);
+        this.hits += 1;
+        return answer;
+      }
+      if (closed === undefined) return undefined;
+      limit ??= new TimeLimit(this.#purpose, call);
+      await limit.wait(closed, ownWrite);
+    }
+  }
+
+  /** What an answer of the server says about how far the store is. */
+  note(header: ResponseHeader): void {
+    this.#sessions.current?.note(header);
+  }
+
+  /** The session, if what it owns is ours at this moment. */
+  #held(): LeasingSession | undefined {
+    const session = this.#sessions.current;
+    return session?.isHeld() === true ? session : undefined;
+  }
+
+  #fromMemory(op: RangeOp, name: string, session: LeasingSession): RangeResult | undefined {
+    const entry = session.entries.get(name);
+    if (entry === undefined || session.newest === undefined) return undefined;
+    if (this.#gates.closed(name) !== undefined) return undefined;
+    session.entries.touch(entry);
+    this.hits += 1;
+    return answerRange(op, session.newest, entry.pair);
+  }
+
+  async #ask(op: RangeOp, call: CallOptions | undefined): Promise<RangeResult> {
+    const result = await this.#kv.execute(op, call);
+    this.note(result.header);
+    return result;
+  }
+
+  async #acquire(op: RangeOp, name: string, call: CallOptions | undefined): Promise<RangeResult> {
+    const limit = new TimeLimit(this.#purpose, call);
+    for (let asked = false; ; asked = true) {
+      limit.check(ownWrite);
+      const session = this.#held();
+      const answer = session && this.#fromMemory(op, name, session);
+      if (answer !== undefined) return answer;
+      const closed = this.#gates.closed(name);
+      if (session?.entries.get(name) !== undefined && closed !== undefined) {
+        await limit.wait(closed, ownWrite);
+        continue;
+      }
+      // A second attempt would say no more than the first: the server is asked for the value instead.
+      if (session === undefined || closed !== undefined || asked || !this.#mayAcquire(op, name, session)) {
+        this.misses += 1;
+        return await this.#ask(op, asked ? limit.step({}) : call);
+      }
+      const underWay = session.acquisitions.get(name);
+      if (underWay !== undefined) {
+        await limit.wait(underWay.then(nothing, nothing), "the key to be acquired");
+        continue;
+      }
+      try {
+        const { header, pair } = await limit.wait(
+          session.acquisitions.start(name, op.key),
+          "the key to be acquired",
+        );
+        this.misses += 1;
+        return answerRange(op, header, pair);
+      } catch (error) {
+        // The session was lost, and not the read.
+        if (!session.signal.aborted) throw error;
+      }
+    }
+  }
+
+  #mayAcquire(op: RangeOp, name: string, { pauses, releases }: LeasingSession): boolean {
+    if (op.serializable === true || pauses.has(name)) return false;
+    return !releases.has(name) && releases.size < mostReleases;
+  }
+}
+
+/** Whether an op reads the newest state of one key. */
+function isPoint(op: RangeOp): boolean {
+  return !isRange(op) && op.revision === undefined && isBytes(op.key) && op.key.length > 0;
+}
+
+function nothing(): void {}

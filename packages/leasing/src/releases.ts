@@ -1,0 +1,60 @@
+import { type Clock, compare, type KvExecutor, op, pauseMs, sleep } from "@etcdkit/core";
+
+const patience = { baseMs: 50, capMs: 2_000, jitter: 1 };
+
+/** What {@link Releases} work on. */
+export interface ReleaseGround {
+  readonly kv: KvExecutor;
+  readonly clock: Clock;
+  /** Aborts when the lease of the leasing keys is given up, and they with it. */
+  readonly signal: AbortSignal;
+}
+
+/** Leasing keys of ours that are being deleted, each until it is certain that it is gone. */
+export class Releases {
+  readonly #ground: ReleaseGround;
+  readonly #running = new Map<string, Promise<void>>();
+
+  constructor(ground: ReleaseGround) {
+    this.#ground = ground;
+  }
+
+  get size(): number {
+    return this.#running.size;
+  }
+
+  /** Whether a key is being given up. It is not to be acquired until that is done. */
+  has(name: string): boolean {
+    return this.#running.has(name);
+  }
+
+  /** Gives up a key. `token`: of the ownership that is over; a later one is left alone. */
+  start(name: string, leasingKey: Uint8Array, token: bigint): void {
+    if (this.#running.has(name) || this.#ground.signal.aborted) return;
+    const done = this.#release(leasingKey, token).finally(() => this.#running.delete(name));
+    this.#running.set(name, done);
+  }
+
+  /** Resolves when nothing is under way. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#running.values());
+  }
+
+  async #release(leasingKey: Uint8Array, token: bigint): Promise<void> {
+    const { kv, clock, signal } = this.#ground;
+    const release = op.txn({
+      compare: [compare.createRevision(leasingKey).equals(token)],
+      success: [op.delete(leasingKey)],
+    });
+    for (let failures = 0; !signal.aborted; ) {
+      try {
+        // A creation happens once, so a second deletion finds nothing: it may be repeated.
+        await kv.execute(release, { signal, idempotent: true });
+        return;
+      } catch {
+        failures += 1;
+        await sleep(clock, pauseMs(patience, failures), signal).catch(() => undefined);
+      }
+    }
+  }
+}
