@@ -18,6 +18,7 @@ export type {
   BaseProgress,
   MirrorProgress,
   MirrorTotals,
+  ResumedProgress,
   UpdatesProgress,
   WaitingProgress,
 } from "./progress.js";

@@ -78,6 +78,7 @@ export class MirrorRun {
     if (place.phase === "base") this.#reason = isNew ? "first" : "interrupted";
     else this.#reason = "compacted";
     const from = place.phase === "updates" ? place.checkpoint : undefined;
+    if (from !== undefined) yield { kind: "resumed", revision: from.revision };
     for await (const batch of mirror(this.#source, { prefix, from, onCompacted, signal, clock })) {
       const { revision } = batch.header;
       if (revision > this.#sourceRevision) this.#sourceRevision = revision;

@@ -31,6 +31,13 @@ export interface BaseProgress {
   readonly totals: MirrorTotals;
 }
 
+/** The mirror has found its checkpoint and goes on from it: the destination is what the source was at `revision`. */
+export interface ResumedProgress {
+  readonly kind: "resumed";
+  /** `0n` at the start revision 1: the source had nothing then. */
+  readonly revision: bigint;
+}
+
 /** The destination is what the source was at `revision`. */
 export interface UpdatesProgress {
   readonly kind: "updates";
@@ -53,4 +60,4 @@ export interface WaitingProgress {
 }
 
 /** What a mirror tells of itself. */
-export type MirrorProgress = BaseProgress | UpdatesProgress | WaitingProgress;
+export type MirrorProgress = BaseProgress | ResumedProgress | UpdatesProgress | WaitingProgress;

@@ -1,0 +1,114 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { type Kv, op } from "@etcdkit/core";
+import { createKv } from "@etcdkit/kv";
+import { findEtcdBinaries } from "@etcdkit/testing";
+import { createWatcher } from "@etcdkit/watch";
+import { expect, it } from "vitest";
+import { describeEachEtcd } from "../support/each-etcd.js";
+import { uniqueKey } from "../support/unique-key.js";
+import { pairsOf, RunningMirror } from "./ground.js";
+
+// Looked for also when only other versions are to be tested; any version does, since it speaks to all of them.
+const tools = (await findEtcdBinaries({ ...process.env, ETCD_VERSIONS: undefined })).flatMap(
+  ({ etcdctl }) => etcdctl ?? [],
+);
+
+/** A make-mirror of etcd's own, in a process. */
+class MakeMirror implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  #said = "";
+
+  constructor(tool: string, from: string, to: string, args: readonly string[]) {
+    this.#child = spawn(tool, ["--endpoints", from, "make-mirror", ...args, to.replace("http://", "")], {
+      env: { PATH: process.env["PATH"], ETCDCTL_API: "3" },
+    });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.on("data", (chunk: Buffer) => {
+        this.#said += chunk.toString();
+      });
+    }
+  }
+
+  /** What it has printed, once it has ended before it was told to; `undefined` while it runs. */
+  get failure(): string | undefined {
+    return this.#child.exitCode === null ? undefined : this.#said;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const ended = once(this.#child, "exit");
+    this.#child.kill("SIGKILL");
+    await ended;
+  }
+}
+
+describeEachEtcd("etcdctl make-mirror and a mirror", (etcd) => {
+  const from = etcd.shared();
+  const toTheirs = etcd.shared();
+  const toOurs = etcd.shared();
+  const tool = etcd.binary.etcdctl ?? tools[0];
+
+  // e2e/ctl_v3_make_mirror_test.go:TestCtlV3MakeMirror, TestCtlV3MakeMirrorModifyDestPrefix,
+  // TestCtlV3MakeMirrorNoDestPrefix
+  it.each([
+    ["the same prefix", undefined],
+    ["another prefix", "copies/of/"],
+    ["no prefix", ""],
+  ])("make the same of one source: to %s", async (_, moved) => {
+    if (tool === undefined) throw new Error("no etcdctl was found beside any etcd server");
+    await using source = from.connect();
+    await using theirs = toTheirs.connect();
+    await using ours = toOurs.connect();
+    await using watcher = createWatcher(source);
+    const kv = createKv(source);
+    const prefix = uniqueKey("make-mirror");
+    const destinationPrefix = moved === "copies/of/" ? `${moved}${prefix}` : (moved ?? prefix);
+    for (const key of ["a", "b", prefix]) await kv.put(`${prefix}${key}`, "before");
+
+    const move = moved === "" ? ["--no-dest-prefix"] : ["--dest-prefix", destinationPrefix];
+    const [one = "", other = ""] = [from.endpoints[0], toTheirs.endpoints[0]];
+    await using child = new MakeMirror(tool, one, other, ["--prefix", prefix, ...move]);
+    const checkpointKey = uniqueKey("checkpoint");
+    const options = { prefix, destinationPrefix, checkpointKey };
+    await using running = new RunningMirror({
+      source: { kv, watcher },
+      destination: { kv: createKv(ours) },
+      options,
+    });
+    const last = await write(kv, prefix);
+    await running.reached(last);
+
+    const expected = await pairsOf(kv, prefix);
+    const found = async (copy: Kv): Promise<Record<string, string>> => {
+      const { [checkpointKey]: place, ...pairs } = await pairsOf(copy, destinationPrefix);
+      return pairs;
+    };
+    expect(await found(createKv(ours))).toEqual(expected);
+    await expect
+      .poll(async () => child.failure ?? (await found(createKv(theirs))), { timeout: 20_000 })
+      .toEqual(expected);
+
+    // Ours can go on where theirs was, and finds nothing to do.
+    const taking = { ...options, checkpointKey: uniqueKey("checkpoint"), deleteExtra: true };
+    if (moved === "") return;
+    await using after = new RunningMirror({
+      source: { kv, watcher },
+      destination: { kv: createKv(theirs) },
+      options: taking,
+    });
+    await after.until((progress) => progress.kind === "base" && progress.done);
+    expect(after.progress.at(-1)).toMatchObject({ totals: { puts: 0, deletes: 0 } });
+  });
+});
+
+/** Writes, deletes and writes over, also several keys at once; returns the last revision. */
+async function write(kv: Kv, prefix: string): Promise<bigint> {
+  for (let i = 0; i < 50; i++) {
+    const key = (n: number): string => `${prefix}${n % 13}`;
+    if (i % 3 === 0) await kv.txn({ success: [op.put(key(i), `${i}`), op.delete(key(i + 5))] });
+    else if (i % 7 === 0) await kv.delete(key(i));
+    else await kv.put(key(i), `${i}`);
+  }
+  return (await kv.put(`${prefix}last`, "")).header.revision;
+}
