@@ -57,7 +57,8 @@ export class Reads {
     for (let limit: TimeLimit | undefined; ; ) {
       const session = this.#held();
       if (session?.newest === undefined) return undefined;
-      call?.signal?.throwIfAborted();
+      // Who sends the transaction, or says of a write that it was not sent, says it then.
+      if (call?.signal?.aborted) return undefined;
       let closed: Promise<void> | undefined;
       const touched: Entry[] = [];
       const look = (key: Uint8Array): Entry | undefined => {
@@ -68,7 +69,8 @@ export class Reads {
         return closed === undefined ? entry : undefined;
       };
       const answer = answerTxn(op, look, session.newest);
-      if (answer !== undefined) {
+      // Without a look at any key, an answer would say something about a moment that memory knows nothing of.
+      if (answer !== undefined && touched.length > 0) {
         for (const entry of touched) session.entries.touch(entry);
         this.hits += 1;
         return answer;
