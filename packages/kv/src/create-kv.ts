@@ -12,7 +12,7 @@ import {
 import { KV } from "@etcdkit/core/protocol";
 import { decodeCompact, decodeDelete, decodePut, decodeRange, decodeTxn } from "./decode.js";
 import { encodeCompact, encodeDelete, encodePut, encodeRange, encodeTxn } from "./encode.js";
-import { checkStreamed, streamRange } from "./stream-range.js";
+import { streamRange } from "./stream-range.js";
 
 /**
  * The key-value service of etcd over a connection. It holds nothing of its own: closing the connection is all there is
@@ -51,10 +51,7 @@ export function createKv(connection: Pick<Connection, "transport">): Kv {
   return kvFrom({
     // Each op gets the answer of its own kind; the compiler cannot follow that through the type parameter.
     execute: <O extends Op>(op: O, call?: CallOptions) => carryOut(op, call) as Promise<ResultOf<O>>,
-    stream(op: RangeOp, call?: CallOptions): AsyncIterable<RangeResult> {
-      checkStreamed(op);
-      return streamRange(transport, op, call);
-    },
+    stream: (op: RangeOp, call?: CallOptions): AsyncIterable<RangeResult> => streamRange(transport, op, call),
   });
 }
 

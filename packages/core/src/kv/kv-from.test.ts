@@ -145,6 +145,9 @@ describe("kvFrom", () => {
     for await (const chunk of stream?.(op.range("a")) ?? []) chunks.push(chunk);
     expect(chunks).toEqual([executor.chunk]);
     expect(() => stream?.(op.range("a"), { limit: 1 } as never)).toThrow('unknown option "limit" of stream');
+    expect(() => stream?.(op.put("a", "v") as never)).toThrow("op must be a range op");
+    expect(() => stream?.(op.range("a", { last: "key" }))).toThrow("sort cannot be streamed");
+    expect(() => stream?.(op.range("a", { minModRevision: 2n }))).toThrow("revision bounds cannot be");
   });
 
   it("gives transactions answers typed per operation", () => {

@@ -4,6 +4,7 @@ import type { KeyValue } from "../gen/mvccpb/kv_pb.js";
 import { type KeyOrRange, type KeyRange, toWireRange } from "../key-range.js";
 import { callOf, checkOptions } from "../options.js";
 import { buildCompact, buildDelete, buildPut, buildRange, buildTxn } from "./build-op.js";
+import { checkStreamed } from "./check-streamed.js";
 import type {
   CompactOptions,
   DeleteOptions,
@@ -93,6 +94,7 @@ export function kvFrom(executor: KvExecutor): Kv {
     ...(open !== undefined && {
       stream(op: RangeOp, call?: CallOptions): AsyncIterable<RangeResult> {
         checkOptions(methodTables.stream, call);
+        checkStreamed(op);
         return open(op, call);
       },
     }),
