@@ -105,6 +105,17 @@ function endpointOf(shared: SharedCluster, i: number): string {
   return shared.endpoints[i % shared.endpoints.length] ?? "";
 }
 
+/** The session with another store in front of it. */
+export function sessionWith(session: Session, kv: Kv): Session {
+  return new Proxy(session, {
+    get: (target, name) => (name === "kv" ? kv : bound(target, Reflect.get(target, name))),
+  });
+}
+
+function bound(target: object, value: unknown): unknown {
+  return typeof value === "function" ? value.bind(target) : value;
+}
+
 /** One of several, that has to be there. */
 export function nth<T>(all: readonly T[], i: number): T {
   const one = all[i];
