@@ -142,7 +142,7 @@ export class Writes {
     const reads = owned.map(
       ({ key }): BranchOp => ({ type: "range", key, ...(isPlainPut(op) && { keysOnly: true }) }),
     );
-    const owners = claims.map(({ key }): BranchOp => ({ type: "range", key: keys.of(key), keysOnly: true }));
+    const owners = claims.map(({ key }): BranchOp => ({ type: "range", key: keys.of(key) }));
     return {
       type: "txn",
       compare: [...guards, ...rangeGuards],
@@ -188,7 +188,8 @@ export class Writes {
     }
     for (const [i, { entry }] of owned.entries()) {
       const read = (refresh?.responses[i] as RangeResult | undefined)?.kvs[0];
-      const pair = read !== undefined && isPlainPut(op) ? { ...read, value: op.value } : read;
+      const pair =
+        read !== undefined && isPlainPut(op) ? { ...read, value: op.value, lease: op.leaseId ?? 0n } : read;
       if (entry !== undefined) learn(session, entry, pair, header.revision);
     }
     for (const range of deletedRanges(op, result)) {
@@ -248,9 +249,9 @@ function askUnlessOurs(owner: BranchOp, leaseId: bigint): BranchOp {
   };
 }
 
-/** A put whose value is known to be what the key has afterwards. */
+/** A put whose value and lease are known to be what the key has afterwards; servers since 3.7 give no lease without a value. */
 function isPlainPut(op: WriteOp): op is WriteOp & { readonly type: "put" } {
-  return op.type === "put" && op.ignoreValue !== true;
+  return op.type === "put" && op.ignoreValue !== true && op.ignoreLease !== true;
 }
 
 function isSingle({ keys, ranges }: WritePlan): boolean {
