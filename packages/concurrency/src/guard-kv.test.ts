@@ -51,6 +51,15 @@ describe("guardKv", () => {
     expect(outcomeOf(repeated)).toBe("unknown");
   });
 
+  // F71
+  it("refuses also while renewals succeed of a lease that was revoked", async () => {
+    const { guarded, session, lock, etcd } = await locked();
+    etcd.expire(session.leaseId);
+    expect([session.isHeld(), lock.isHeld()]).toEqual([true, true]);
+    await expect(guarded.put("a", "1")).rejects.toMatchObject({ code: "NOT_HOLDER", outcome: "not-applied" });
+    expect(etcd.keys()).toEqual([]);
+  });
+
   it("lets reads pass, also those in transactions, whoever holds it", async () => {
     const { guarded, services, lock } = await locked();
     await services.kv.put("a", "1");

@@ -42,6 +42,8 @@ export class FakeEtcd {
   readonly #watches = new Set<FakeWatch>();
   /** Called at every step, before the message passes. What it throws is what becomes of the message. */
   onStep: (step: Step) => void = () => undefined;
+  /** What every answer to a request waits for, as where a link has fallen silent. */
+  answers: Promise<void> = Promise.resolve();
   revision = 1n;
 
   get watches(): number {
@@ -98,7 +100,7 @@ export class FakeEtcd {
       const result = this.#apply(op);
       this.#tell();
       this.onStep("answer");
-      await turn();
+      await Promise.all([turn(), this.answers]);
       return result;
     };
     if (signal?.aborted === true) return Promise.reject(signal.reason);
