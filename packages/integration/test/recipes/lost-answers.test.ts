@@ -74,7 +74,7 @@ describeEachEtcd("a queue behind links that break", (etcd) => {
   };
 
   it("gives each item once, to many readers from many writers", async () => {
-    const [programs, writersEach, each] = [4, 2, 60];
+    const [programs, writersEach, each] = [4, 2, 40];
     // Two links each: while one is made anew the other one works.
     const bridges = await Promise.all(
       Array.from({ length: 2 * programs }, () => openBridge(shared.endpoints[0] ?? "")),

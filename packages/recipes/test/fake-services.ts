@@ -1,0 +1,130 @@
+import type { Session } from "@etcdkit/concurrency";
+import {
+  type CallOptions,
+  type Event,
+  type KeyValue,
+  type Kv,
+  type KvExecutor,
+  kvFrom,
+  type Op,
+  type RangeResult,
+  type ResponseHeader,
+  type ResultOf,
+  type Watch,
+  type Watcher,
+  type WatchRequest,
+  watcherFrom,
+} from "@etcdkit/core";
+
+/** What a store answers, or throws. */
+export type Answer = (op: Op, call: CallOptions | undefined) => unknown;
+
+/** A store that gives the answers of a script, one for each op, and remembers what it was asked. */
+export function scriptedKv(
+  ...answers: readonly Answer[]
+): Kv & { readonly asked: Op[]; readonly calls: (CallOptions | undefined)[] } {
+  const asked: Op[] = [];
+  const calls: (CallOptions | undefined)[] = [];
+  const execute: KvExecutor["execute"] = async <O extends Op>(op: O, call?: CallOptions) => {
+    const answer = answers[asked.length];
+    asked.push(op);
+    calls.push(call);
+    if (answer === undefined) throw new Error(`nothing is written for a ${op.type}`);
+    return (await answer(op, call)) as ResultOf<O>;
+  };
+  return Object.assign(kvFrom({ execute }), { asked, calls });
+}
+
+/** The header of an answer. */
+export const header = (revision: bigint): ResponseHeader => ({
+  $typeName: "etcdserverpb.ResponseHeader",
+  clusterId: 0n,
+  memberId: 0n,
+  revision,
+  raftTerm: 0n,
+});
+
+/** The answer to a read. */
+export const found = (revision: bigint, ...kvs: readonly KeyValue[]): RangeResult => ({
+  header: header(revision),
+  kvs,
+  more: false,
+  count: kvs.length,
+});
+
+/** The answer to a transaction. */
+export const txn = (revision: bigint, succeeded: boolean, ...responses: readonly unknown[]): object => ({
+  header: header(revision),
+  succeeded,
+  responses,
+});
+
+/** A pair as it is read. */
+export const pair = (key: string, value: string, modRevision: bigint, lease = 0n): KeyValue => ({
+  $typeName: "mvccpb.KeyValue",
+  key: new TextEncoder().encode(key),
+  value: new TextEncoder().encode(value),
+  createRevision: modRevision,
+  modRevision,
+  version: 1n,
+  lease,
+});
+
+/** A watcher whose watches each deliver an event or throw, in the order of a script, and then stay silent. */
+export function scriptedWatcher(
+  ...outcomes: readonly (Event | Error)[]
+): Watcher & { readonly opened: WatchRequest[] } {
+  const opened: WatchRequest[] = [];
+  const watcher = watcherFrom({
+    open(request, call): Watch {
+      const outcome = outcomes[opened.length];
+      opened.push(request);
+      const closed = new AbortController();
+      const close = async (): Promise<void> => closed.abort();
+      return {
+        created: Promise.resolve({ revision: 1n }),
+        requestProgress: () => Promise.resolve(1n),
+        close,
+        [Symbol.asyncDispose]: close,
+        async *[Symbol.asyncIterator]() {
+          if (outcome instanceof Error) throw outcome;
+          if (outcome !== undefined) {
+            yield { kind: "events", header: header(1n), revision: 1n, events: [outcome] } as const;
+          }
+          await new Promise<void>((resolve, reject) => {
+            call?.signal?.addEventListener("abort", () => reject(call.signal?.reason));
+            closed.signal.addEventListener("abort", () => resolve());
+          });
+        },
+      };
+    },
+  });
+  return Object.assign(watcher, { opened });
+}
+
+/** A session that a test ends. */
+export interface FakeSession {
+  readonly session: Session;
+  end(reason: unknown): void;
+}
+
+/** A session over given services. */
+export function fakeSession(kv: Kv, watcher: Watcher = scriptedWatcher()): FakeSession {
+  const controller = new AbortController();
+  const session: Session = {
+    kv,
+    watcher,
+    leases: {} as Session["leases"],
+    leaseId: 77n,
+    ttlSeconds: 10,
+    signal: controller.signal,
+    turns: {} as Session["turns"],
+    isHeld: () => !controller.signal.aborted,
+    remainingMs: () => (controller.signal.aborted ? 0 : 5_000),
+    check: async () => controller.signal.throwIfAborted(),
+    orphan: async () => controller.abort(),
+    close: async () => controller.abort(),
+    [Symbol.asyncDispose]: async () => controller.abort(),
+  };
+  return { session, end: (reason: unknown) => controller.abort(reason) };
+}
