@@ -9,7 +9,9 @@ import {
 import { createKv } from "@etcdkit/kv";
 import { createLeases } from "@etcdkit/lease";
 import { type LeasingKv, type LeasingOptions, openLeasingKv } from "@etcdkit/leasing";
+import { type Bridge, openBridge } from "@etcdkit/testing";
 import { createWatcher } from "@etcdkit/watch";
+import { vi } from "vitest";
 import type { SharedCluster } from "../support/each-etcd.js";
 
 /** What one program of several has: a connection of its own, and a leasing client on it. */
@@ -56,8 +58,41 @@ export async function program(
   };
 }
 
+/** A program whose link to the server can be broken. */
+export interface BridgedProgram extends Program {
+  readonly bridge: Bridge;
+  /** Cuts the link, and resolves when the program's connection has noticed. */
+  down(): Promise<void>;
+}
+
+/** Starts a program that reaches the first member over a bridge. */
+export async function bridgedProgram(
+  cluster: SharedCluster,
+  prefix: string,
+  options: LeasingOptions = {},
+): Promise<BridgedProgram> {
+  const bridge = await openBridge(cluster.endpoints[0] ?? "");
+  const { endpoint } = bridge;
+  const started = await program(cluster, prefix, options, { endpoints: endpoint });
+  return {
+    ...started,
+    bridge,
+    async down() {
+      await bridge.refuse();
+      bridge.cut();
+      await vi.waitFor(() => {
+        if (started.connection.states().get(endpoint) === "ready") throw new Error("the link is up");
+      });
+    },
+    async [Symbol.asyncDispose]() {
+      await started[Symbol.asyncDispose]();
+      await bridge.close();
+    },
+  };
+}
+
 /** The value of a key as text. */
-export async function valueOf(kv: Pick<Kv, "get">, key: string): Promise<string | undefined> {
+export async function textOf(kv: Pick<Kv, "get">, key: string): Promise<string | undefined> {
   const pair = await kv.get(key);
   return pair && utf8(pair.value);
 }

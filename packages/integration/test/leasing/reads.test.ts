@@ -1,11 +1,10 @@
 import { type ConnectOptions, op } from "@etcdkit/core";
-import { openBridge } from "@etcdkit/testing";
 import { expect, it } from "vitest";
 import { connectTo } from "../support/connect-to.js";
 import { describeEachEtcd } from "../support/each-etcd.js";
 import { describeNewestEtcd } from "../support/newest.js";
 import { uniqueKey } from "../support/unique-key.js";
-import { bothSay, program, valueOf } from "./program.js";
+import { bothSay, bridgedProgram, program, textOf } from "./program.js";
 
 // On the newest server only: which member a client is connected to makes no difference between the versions.
 describeNewestEtcd("reads through leasing clients of three members", (etcd) => {
@@ -20,41 +19,21 @@ describeNewestEtcd("reads through leasing clients of three members", (etcd) => {
     await using third = await at(2);
     expect((await first.kv.range(key)).kvs).toEqual([]);
     await first.kv.put(key, "def");
-    expect(await valueOf(second.kv, key)).toBe("def");
+    expect(await textOf(second.kv, key)).toBe("def");
     const read = await third.kv.range(key);
     expect(read.count).toBe(1);
-    expect(await valueOf(third.kv, key)).toBe("def");
+    expect(await textOf(third.kv, key)).toBe("def");
     expect((await third.kv.get(key))?.version).toBe(1n);
     await second.kv.put(key, "ghi");
-    expect(await valueOf(third.kv, key)).toBe("ghi");
-    expect(await valueOf(first.kv, key)).toBe("ghi");
+    expect(await textOf(third.kv, key)).toBe("ghi");
+    expect(await textOf(first.kv, key)).toBe("ghi");
   });
 });
 
 describeEachEtcd("reads through a leasing client", (etcd) => {
   const shared = etcd.shared();
 
-  /** A program whose link to the server can be cut. */
-  async function onABridge(ttlSeconds = 30) {
-    const bridge = await openBridge(shared.endpoints[0] ?? "");
-    const client = await program(
-      shared,
-      uniqueKey("leasing"),
-      { ttlSeconds },
-      { endpoints: bridge.endpoint },
-    );
-    return {
-      ...client,
-      async down() {
-        await bridge.refuse();
-        bridge.cut();
-      },
-      async [Symbol.asyncDispose]() {
-        await client[Symbol.asyncDispose]();
-        await bridge.close();
-      },
-    };
-  }
+  const cuttable = () => bridgedProgram(shared, uniqueKey("leasing"), { ttlSeconds: 30 });
 
   // lease/leasing_test.go:TestLeasingInterval
   it.concurrent("ask the server for every range, also where the prefix itself is in memory", async () => {
@@ -124,11 +103,11 @@ describeEachEtcd("reads through a leasing client", (etcd) => {
 
   // lease/leasing_test.go:TestLeasingGetNoLeaseTTL
   it.concurrent("do not keep a key that is tied to a lease", async () => {
-    await using client = await onABridge();
+    await using client = await cuttable();
     const key = uniqueKey();
     const { id: leaseId } = await client.leases.grant(60);
     await client.plain.put(key, "v", { leaseId });
-    expect(await valueOf(client.kv, key)).toBe("v");
+    expect(await textOf(client.kv, key)).toBe("v");
     await client.down();
     await expect(client.kv.get(key, { timeoutMs: 500 })).rejects.toMatchObject({ code: "DEADLINE" });
   });
@@ -149,15 +128,15 @@ describeEachEtcd("reads through a leasing client", (etcd) => {
     const key = uniqueKey();
     const { header } = await client.kv.put(key, "old");
     await client.kv.put(key, "new");
-    expect(await valueOf(client.kv, key)).toBe("new");
+    expect(await textOf(client.kv, key)).toBe("new");
     const old = await client.kv.get(key, { revision: header.revision });
     expect(old && new TextDecoder().decode(old.value)).toBe("old");
-    expect(await valueOf(client.kv, key)).toBe("new");
+    expect(await textOf(client.kv, key)).toBe("new");
   });
 
   // lease/leasing_test.go:TestLeasingGetWithOpts
   it.concurrent("answer without a server whatever can be asked about one key", async () => {
-    await using client = await onABridge();
+    await using client = await cuttable();
     const key = uniqueKey();
     await client.kv.put(key, "abc");
     const pair = await client.kv.get(key);
@@ -177,7 +156,7 @@ describeEachEtcd("reads through a leasing client", (etcd) => {
       { keysOnly: true, limit: 1, serializable: true, minModRevision: 1n },
       { countOnly: true, keysOnly: true, maxModRevision: modRevision - 1n },
     ] as const;
-    const answers = [];
+    const answers: unknown[] = [];
     for (const one of options) answers.push({ ...(await client.plain.range(key, one)), header: undefined });
     await client.down();
     for (const [i, one] of options.entries()) {
@@ -210,20 +189,22 @@ describeEachEtcd("reads through a leasing client", (etcd) => {
     const key = uniqueKey();
     await client.kv.get(key);
     const puts = await Promise.all(Array.from({ length: 16 }, () => client.kv.put(key, "123")));
-    const newest = puts.map(({ header }) => header.revision).reduce((a, b) => (a < b ? b : a));
-    const pair = await client.kv.get(key);
-    expect(pair).toMatchObject({ modRevision: newest, version: 16n });
+    const newest = puts
+      .map(({ header }) => header.revision)
+      .sort((a, b) => Number(a - b))
+      .at(-1);
+    expect(await client.kv.get(key)).toMatchObject({ modRevision: newest, version: 16n });
     expect(await client.local(key)).toBe(true);
   });
 
   // lease/leasing_test.go:TestLeasingDisconnectedGet
   it.concurrent("answer from memory while there is no server", async () => {
-    await using client = await onABridge();
+    await using client = await cuttable();
     const key = uniqueKey();
     await client.plain.put(key, "abc");
     await client.kv.get(key);
     await client.down();
-    expect(await valueOf(client.kv, key)).toBe("abc");
+    expect(await textOf(client.kv, key)).toBe("abc");
   });
 
   // lease/leasing_test.go:TestLeasingOverwriteResponse
@@ -248,7 +229,7 @@ describeEachEtcd("reads through a leasing client", (etcd) => {
 
   // lease/leasing_test.go:TestLeasingOwnerPutResponse
   it.concurrent("know without a server what the owner's own puts have made of a key", async () => {
-    await using client = await onABridge();
+    await using client = await cuttable();
     const key = uniqueKey();
     await client.kv.put(key, "abc");
     await client.kv.get(key);
@@ -286,6 +267,6 @@ describeEachEtcd("reads through a leasing client of a cluster without a majority
     expect(await client.kv.get("cached", { serializable: true })).toMatchObject({ version: 1n });
     await first.kill();
     expect(await client.kv.get("cached", { serializable: true })).toMatchObject({ version: 1n });
-    expect(await valueOf(client.kv, "cached")).toBe("abc");
+    expect(await textOf(client.kv, "cached")).toBe("abc");
   });
 });
