@@ -5,13 +5,13 @@ export {
   type MirrorWitness,
 } from "./checkpoint.js";
 export {
-  type BaseBatch,
+  type MirrorBaseBatch,
   type MirrorBatch,
   type MirrorOptions,
+  type MirrorProgressBatch,
   type MirrorSource,
+  type MirrorUpdatesBatch,
   mirror,
-  type ProgressBatch,
-  type UpdatesBatch,
 } from "./mirror.js";
 export { type MirrorDestination, type MirrorToOptions, mirrorTo } from "./mirror-to.js";
 export type {

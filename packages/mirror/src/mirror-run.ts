@@ -15,11 +15,11 @@ import { BaseCopy, type Bounds } from "./base-copy.js";
 import type { MirrorCheckpoint } from "./checkpoint.js";
 import { Ledger } from "./ledger.js";
 import {
-  type BaseBatch,
+  type MirrorBaseBatch,
+  type MirrorProgressBatch,
   type MirrorSource,
+  type MirrorUpdatesBatch,
   mirror,
-  type ProgressBatch,
-  type UpdatesBatch,
 } from "./mirror.js";
 import type { MirrorToOptions } from "./mirror-to.js";
 import { type Patience, persistently } from "./persistently.js";
@@ -108,7 +108,7 @@ export class MirrorRun {
     return { phase: "base" };
   }
 
-  async *#takeBase(batch: BaseBatch): Progress {
+  async *#takeBase(batch: MirrorBaseBatch): Progress {
     if (batch.first) {
       if (this.#place.phase !== "base") yield* this.#move([], { phase: "base" });
       this.#copied = 0;
@@ -134,7 +134,7 @@ export class MirrorRun {
     if (batch.last) this.#reason = "compacted";
   }
 
-  async *#takeUpdates(batch: UpdatesBatch | ProgressBatch): Progress {
+  async *#takeUpdates(batch: MirrorUpdatesBatch | MirrorProgressBatch): Progress {
     const { revision, checkpoint } = batch;
     const events = batch.kind === "updates" ? batch.events : [];
     const writes = events.flatMap((event) => this.#writeOf(event));

@@ -48,7 +48,7 @@ export interface MirrorOptions {
 }
 
 /** A page of what the keys were at `revision`. */
-export interface BaseBatch {
+export interface MirrorBaseBatch {
   readonly kind: "base";
   readonly header: ResponseHeader;
   /** The same for all pages of a base. */
@@ -64,7 +64,7 @@ export interface BaseBatch {
 }
 
 /** All that happened at one revision: apply it as one transaction. */
-export interface UpdatesBatch {
+export interface MirrorUpdatesBatch {
   readonly kind: "updates";
   /** Its revision may be ahead of that of the events. */
   readonly header: ResponseHeader;
@@ -75,7 +75,7 @@ export interface UpdatesBatch {
 }
 
 /** Nothing more happened up to `revision`: keep the checkpoint, so that compaction does not overtake a quiet prefix. */
-export interface ProgressBatch {
+export interface MirrorProgressBatch {
   readonly kind: "progress";
   readonly header: ResponseHeader;
   readonly revision: bigint;
@@ -83,7 +83,7 @@ export interface ProgressBatch {
 }
 
 /** What a mirror delivers. */
-export type MirrorBatch = BaseBatch | UpdatesBatch | ProgressBatch;
+export type MirrorBatch = MirrorBaseBatch | MirrorUpdatesBatch | MirrorProgressBatch;
 
 const table = optionTable("mirror", {
   prefix: checkBytesLike,

@@ -1,0 +1,52 @@
+// The reading half of a mirror, for copies that are not etcd: here a file per checkpoint and a map.
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { decodeCheckpoint, encodeCheckpoint, mirror } from "@etcdkit/mirror";
+import { createEtcd, isDelete, op, utf8 } from "etcdkit";
+import { endpoints } from "./endpoints.js";
+
+await using etcd = createEtcd({ endpoints });
+const { kv, watcher } = etcd;
+const prefix = "examples/mirror-source/";
+const directory = await mkdtemp(join(tmpdir(), "mirror-source-"));
+const file = join(directory, "checkpoint");
+const index = new Map<string, string>();
+
+// #region source
+/** Brings the index up to a revision. The checkpoint is kept behind what it speaks of, so nothing is ever skipped. */
+async function indexUpTo(revision: bigint): Promise<void> {
+  const kept = await readFile(file).catch(() => undefined);
+  const from = kept && decodeCheckpoint(kept);
+  for await (const batch of mirror({ kv, watcher }, { prefix, from })) {
+    if (batch.kind === "base") {
+      if (batch.first) index.clear(); // what a base does not have does not exist any more
+      for (const { key, value } of batch.kvs) index.set(utf8(key), utf8(value));
+    } else if (batch.kind === "updates") {
+      for (const event of batch.events) {
+        if (event.kv === undefined) continue;
+        if (isDelete(event)) index.delete(utf8(event.kv.key));
+        else index.set(utf8(event.kv.key), utf8(event.kv.value));
+      }
+    }
+    console.log(`${batch.kind}: ${index.size} keys`);
+    if (batch.checkpoint === undefined) continue; // in the middle of a base
+    await writeFile(file, encodeCheckpoint(batch.checkpoint));
+    if (batch.revision >= revision) break;
+  }
+}
+// #endregion
+
+const first = await kv.put(`${prefix}a`, "1");
+await indexUpTo(first.header.revision);
+await kv.put(`${prefix}b`, "2");
+const last = await kv.txn({ success: [op.put(`${prefix}c`, "3"), op.delete(`${prefix}a`)] });
+await indexUpTo(last.header.revision);
+
+await kv.delete({ prefix });
+await rm(directory, { recursive: true });
+
+// Output:
+// base: 1 keys
+// updates: 2 keys
+// updates: 2 keys
