@@ -26,7 +26,7 @@ const names = (await readdir(sources))
   .filter((file) => file.endsWith(".ts") && !notExamples.includes(file))
   .map((file) => file.slice(0, -".ts".length));
 /** These need a cluster of their own kind; the others run on a plain one. */
-const special = ["auth-users", "connection-events", "password", "tls", "token"];
+const special = ["auth-users", "connection-events", "mirror", "password", "tls", "token"];
 
 describe("an example prints what its last comment says, and leaves no keys behind", () => {
   describe("on a cluster of one member", () => {
@@ -46,6 +46,17 @@ describe("an example prints what its last comment says, and leaves no keys behin
   it("connection-events, on a cluster of three members", async () => {
     await using cluster = await startEtcd({ members: 3 });
     await expectOutput("connection-events", { ETCD_ENDPOINTS: cluster.endpoints.join() });
+  });
+
+  it("mirror, from one cluster to another", async () => {
+    await using source = await startEtcd();
+    await using destination = await startEtcd();
+    const [from, to] = [source.endpoints.join(), destination.endpoints.join()];
+    await expectOutput("mirror", { ETCD_ENDPOINTS: from, ETCD_MIRROR_ENDPOINTS: to });
+    for (const endpoints of [from, to]) {
+      await using etcd = createEtcd({ endpoints });
+      expect((await etcd.kv.range({ from: "" }, { countOnly: true })).count).toBe(0);
+    }
   });
 
   it("auth-users, on a cluster of its own, since it switches authentication on", async () => {
