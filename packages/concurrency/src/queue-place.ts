@@ -109,7 +109,8 @@ export class QueuePlace implements Ownership {
   async resume(createRevision: bigint): Promise<boolean> {
     const { kv, leaseId, signal } = this.session;
     const call = { signal, timeoutMs: Number.POSITIVE_INFINITY };
-    const { kvs } = await kv.range({ prefix: this.#prefix }, { first: "created", keysOnly: true, ...call });
+    // With its value, for without it etcd 3.7 leaves out the lease too.
+    const { kvs } = await kv.range({ prefix: this.#prefix }, { first: "created", ...call });
     const [first] = kvs;
     if (first?.createRevision !== createRevision || first.lease !== leaseId) return false;
     if (compareBytes(first.key, this.key) !== 0) return false;

@@ -161,7 +161,10 @@ export class FakeEtcd {
     }
     if (sort?.by === "created") kvs.sort((a, b) => Number(a.createRevision - b.createRevision));
     if (sort?.order === "descending") kvs.reverse();
-    return { header: this.#header(), kvs: kvs.slice(0, limit), more: false, count };
+    kvs = kvs.slice(0, limit);
+    // As etcd 3.7 does it.
+    if (op.keysOnly === true) kvs = kvs.map((kv) => ({ ...kv, value: new Uint8Array(), lease: 0n }));
+    return { header: this.#header(), kvs, more: false, count };
   }
 
   #inRange({ key, rangeEnd }: { readonly key: Uint8Array; readonly rangeEnd?: Uint8Array | undefined }) {
