@@ -75,3 +75,4 @@ export {
   obtainNghttpd,
   startNghttpd,
 } from "./transport/nghttpd.js";
+export { startWatchdog, type Watchdog } from "./watchdog.js";

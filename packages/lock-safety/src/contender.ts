@@ -1,0 +1,145 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Session } from "@etcdkit/concurrency";
+import { type EtcdError, isEtcdError, type Kv, op } from "@etcdkit/core";
+import type { Chance } from "./chance.js";
+import { nowUs } from "./clock.js";
+import { acquire, type Held } from "./held.js";
+import {
+  documentKey,
+  type FromWorker,
+  type Kind,
+  type Protection,
+  protections,
+  type WriteCounts,
+} from "./messages.js";
+
+/** What a contender needs. */
+export interface Contention {
+  readonly kind: Kind;
+  readonly kv: Kv;
+  readonly chance: Chance;
+  readonly stopped: AbortSignal;
+  openSession(): Promise<Session>;
+  tell(message: FromWorker): void;
+  /** Shows the resource outside of etcd a token. */
+  writeFenced(kind: Kind, token: string): Promise<void>;
+  readonly counts: Record<Protection, WriteCounts> & { givenUp: number; sessions: number };
+}
+
+/** Codes with which acquiring or writing may fail when links are cut and leaders change. */
+const expected: ReadonlySet<EtcdError["code"]> = new Set([
+  "DEADLINE",
+  "UNAVAILABLE",
+  "SESSION_LOST",
+  "NOT_HOLDER",
+  "LEASE_NOT_FOUND",
+  "KEEPALIVE_HALTED",
+  "CLOSED",
+]);
+
+/** Takes and gives back, again and again, until it is stopped. */
+export async function contend(contention: Contention): Promise<void> {
+  const { kind, chance, stopped, counts, tell } = contention;
+  let session: Session | undefined;
+  while (!stopped.aborted) {
+    try {
+      if (session === undefined || session.signal.aborted) {
+        session = await contention.openSession();
+        counts.sessions += 1;
+      }
+      // Some are impatient: what they leave in the queue must not stop those behind them.
+      const timeoutMs = chance.happens(0.15) ? chance.between(10, 500) : 60_000;
+      const held = await acquire(kind, session, { signal: stopped, timeoutMs: Math.ceil(timeoutMs) });
+      await hold(contention, session, held);
+    } catch (error) {
+      if (stopped.aborted) break;
+      counts.givenUp += 1;
+      if (!isExpected(error)) tell({ type: "problem", text: `${kind}: ${String(error)}` });
+      await delay(chance.between(5, 50));
+    }
+  }
+  await session?.close().catch(() => undefined); // it expires
+}
+
+/** Does things for as long as it holds, and tells of it. */
+async function hold(contention: Contention, session: Session, held: Held): Promise<void> {
+  const { kind, chance, stopped, tell } = contention;
+  const acquiredUs = nowUs();
+  const token = held.fencingToken.toString();
+  const leaseId = session.leaseId.toString();
+  tell({ type: "acquired", kind, token, leaseId, ttlSeconds: session.ttlSeconds });
+  let [heldUs, actedUs, lostUs]: (number | undefined)[] = [];
+  /** Asks whether it holds. The time is taken before: it was held then, if it is said to be held now. */
+  const believes = (): boolean => {
+    const askedUs = nowUs();
+    const yes = held.isHeld();
+    if (yes) heldUs = askedUs;
+    else lostUs ??= askedUs;
+    return yes;
+  };
+  held.signal.addEventListener("abort", () => {
+    lostUs ??= nowUs();
+  });
+  const heartbeat = setInterval(believes, 10);
+  try {
+    believes();
+    const forMs = chance.happens(0.2) ? chance.between(1_000, 2_500) : chance.between(20, 250);
+    const until = performance.now() + forMs;
+    while (performance.now() < until && !stopped.aborted && lostUs === undefined) {
+      await act(contention, held, believes, () => {
+        actedUs = nowUs();
+      });
+    }
+  } finally {
+    clearInterval(heartbeat);
+    if (lostUs === undefined) believes();
+    const told = { kind, token, leaseId, acquiredUs, heldUs, actedUs, lostUs };
+    // What follows ends the belief: it aborts the signal, which is no loss.
+    const release = lostUs === undefined ? held.giveBack() : undefined;
+    tell({ type: "held", hold: told });
+    await release?.catch((error: unknown) => {
+      if (!isExpected(error)) tell({ type: "problem", text: `giving back the ${kind}: ${String(error)}` });
+    });
+  }
+}
+
+/** Reads, looks whether it holds, thinks for a moment, and writes: the moment in which the lock may be lost. */
+async function act(
+  { kind, kv, chance, counts, writeFenced, tell }: Contention,
+  held: Held,
+  believes: () => boolean,
+  begins: () => void,
+): Promise<void> {
+  const protection = chance.oneOf(protections);
+  const key = documentKey(kind, protection);
+  const token = held.fencingToken.toString();
+  const count = counts[protection];
+  try {
+    const current = await kv.get(key, { signal: held.signal, timeoutMs: 3_000 });
+    if (!believes()) return;
+    await delay(chance.between(2, 30));
+    begins();
+    if (chance.happens(0.3)) return await writeFenced(kind, token);
+    const value = JSON.stringify({ token, after: (current?.modRevision ?? 0n).toString() });
+    // Writes go on when the lock is lost: it is to be seen what becomes of them.
+    const limits = { timeoutMs: 3_000 };
+    if (protection === "guarded") await held.guard(kv).put(key, value, limits);
+    else if (protection === "control") await kv.put(key, value, limits);
+    else {
+      const { succeeded } = await kv.txn({ compare: [held.owned()], success: [op.put(key, value)] }, limits);
+      if (!succeeded) {
+        count.refused += 1;
+        return;
+      }
+    }
+    count.acknowledged += 1;
+  } catch (error) {
+    if (isEtcdError(error, "NOT_HOLDER")) count.refused += 1;
+    else if (isExpected(error) || held.signal.aborted) count.failed += 1;
+    else tell({ type: "problem", text: `${protection} write of the ${kind}: ${String(error)}` });
+  }
+}
+
+function isExpected(error: unknown): boolean {
+  return isEtcdError(error) && expected.has(error.code);
+}

@@ -1,0 +1,105 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Bridge, openBridge, startWatchdog } from "@etcdkit/testing";
+import type { Chance } from "./chance.js";
+import type { Assignment, FromWorker, ToWorker } from "./messages.js";
+
+/** A process that contends, behind bridges of its own. */
+export interface Contender extends AsyncDisposable {
+  readonly worker: number;
+  readonly bridges: readonly Bridge[];
+  readonly pid: number;
+  send(message: ToWorker): void;
+  /** Stops it in its tracks (SIGSTOP), until {@link Contender.resume}. */
+  pause(): void;
+  resume(): void;
+  /** Resolves when the process has ended by itself. */
+  readonly ended: Promise<void>;
+}
+
+/** All of them. */
+export interface Contenders extends AsyncDisposable {
+  readonly all: readonly Contender[];
+}
+
+type Hear = (worker: number, message: FromWorker, answer: (message: ToWorker) => void) => void;
+
+/**
+ * Starts processes, and waits until all are ready. They end with this one, whatever ends it: also those that are paused.
+ *
+ * @param hear - Gets all that they say.
+ */
+export async function startContenders(
+  members: readonly string[],
+  count: number,
+  chance: Chance,
+  hear: Hear,
+): Promise<Contenders> {
+  const folder = await mkdtemp(join(tmpdir(), "etcdkit-lock-safety-"));
+  const watchdog = startWatchdog(folder);
+  const all: Contender[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(all.map((contender) => contender[Symbol.asyncDispose]()));
+    await watchdog.close();
+  };
+  try {
+    const ready = Array.from({ length: count }, async (_, worker) => {
+      const seed = Math.floor(chance.between(0, 2 ** 32));
+      const bridges = await Promise.all(members.map((member) => openBridge(member)));
+      await new Promise<void>((resolve, reject) => {
+        const contender = startContender(worker, bridges, seed, (message) => {
+          if (message.type === "ready") resolve();
+          hear(worker, message, contender.send);
+        });
+        all.push(contender);
+        watchdog.guard(contender.pid);
+        void contender.ended.then(() => {
+          watchdog.release(contender.pid);
+          reject(new Error(`worker ${worker} has ended before it was ready`));
+        });
+      });
+    });
+    await Promise.all(ready);
+    return { all, [Symbol.asyncDispose]: close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function startContender(
+  worker: number,
+  bridges: readonly Bridge[],
+  seed: number,
+  hear: (message: FromWorker) => void,
+): Contender {
+  const assignment: Assignment = { endpoints: bridges.map(({ endpoint }) => endpoint), seed };
+  const child = fork(fileURLToPath(new URL("./worker.js", import.meta.url)), [JSON.stringify(assignment)]);
+  child.on("message", (message) => hear(message as FromWorker));
+  child.on("error", (error) => hear({ type: "problem", text: `worker ${worker}: ${error.message}` }));
+  const ended = once(child, "exit").then(([code, signal]) => {
+    if (code !== 0) hear({ type: "problem", text: `worker ${worker} ended with ${code ?? signal}` });
+  });
+  return {
+    worker,
+    bridges,
+    pid: child.pid ?? 0,
+    send: (message) => void (child.connected && child.send(message, () => undefined)),
+    pause: () => void child.kill("SIGSTOP"),
+    resume: () => void child.kill("SIGCONT"),
+    ended,
+    async [Symbol.asyncDispose]() {
+      if (runs(child)) child.kill("SIGKILL"); // it ends a paused process as well
+      await ended;
+      await Promise.all(bridges.map((bridge) => bridge.close()));
+    },
+  };
+}
+
+function runs(child: ChildProcess): boolean {
+  return child.exitCode === null && child.signalCode === null;
+}

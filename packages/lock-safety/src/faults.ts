@@ -1,0 +1,165 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { EtcdCluster } from "@etcdkit/testing";
+import type { Chance } from "./chance.js";
+import { nowUs } from "./clock.js";
+import type { Contender } from "./contenders.js";
+import type { Administration } from "./leaders.js";
+import { type Kind, kinds } from "./messages.js";
+
+/** Who holds, as its process has told. */
+export interface Holder {
+  readonly worker: number;
+  readonly token: string;
+  readonly leaseId: string;
+  readonly ttlSeconds: number;
+}
+
+/** What faults are done to. */
+export interface Rig {
+  readonly contenders: readonly Contender[];
+  readonly cluster: EtcdCluster;
+  readonly administration: Administration;
+  readonly holders: ReadonlyMap<Kind, Holder>;
+  readonly chance: Chance;
+  /** When each lease was revoked, in microseconds of the shared clock. */
+  readonly revoked: Map<string, number>;
+}
+
+/** How often each fault was done. */
+export type FaultCounts = Map<string, number>;
+
+interface Target {
+  readonly contender: Contender;
+  /** Of the session that holds, where the target holds: the fault is to outlast it, or not quite. */
+  readonly ttlMs: number;
+  readonly leaseId: string | undefined;
+}
+
+type Fault = (target: Target, rig: Rig) => Promise<void>;
+
+/** What happens to links. A holder can see it coming. */
+const cuts: Readonly<Record<string, Fault>> = {
+  cut: async ({ contender }) => {
+    for (const bridge of contender.bridges) bridge.cut();
+  },
+  "cut again and again": async ({ contender }, { chance }) => {
+    for (let times = 0; times < 4; times++) {
+      for (const bridge of contender.bridges) bridge.cut();
+      await delay(chance.between(20, 200));
+    }
+  },
+  "black hole": async ({ contender, ttlMs }, { chance }) => {
+    await Promise.all(contender.bridges.map((bridge) => bridge.blackhole()));
+    await delay(ttlMs * chance.between(0.3, 1.6));
+    await Promise.all(contender.bridges.map((bridge) => bridge.pass()));
+  },
+  "lost answers": async ({ contender, ttlMs }, { chance }) => {
+    await Promise.all(contender.bridges.map((bridge) => bridge.blackhole("toClient")));
+    await delay(ttlMs * chance.between(0.3, 1.3));
+    for (const bridge of contender.bridges) bridge.cut();
+    await Promise.all(contender.bridges.map((bridge) => bridge.pass()));
+  },
+  refusal: async ({ contender, ttlMs }, { chance }) => {
+    await Promise.all(contender.bridges.map((bridge) => bridge.refuse()));
+    for (const bridge of contender.bridges) bridge.cut();
+    await delay(ttlMs * chance.between(0.2, 1.4));
+    await Promise.all(contender.bridges.map((bridge) => bridge.pass()));
+  },
+};
+
+/** What happens to a process, or to its lease: it learns of it afterwards. */
+const pauses: Readonly<Record<string, Fault>> = {
+  pause: async ({ contender, ttlMs }, { chance }) => {
+    contender.pause();
+    await delay(ttlMs + chance.between(300, 3_000));
+    contender.resume();
+  },
+  "short pause": async ({ contender }, { chance }) => {
+    contender.pause();
+    await delay(chance.between(100, 1_000));
+    contender.resume();
+  },
+  stall: async ({ contender, ttlMs }, { chance }) => {
+    const ms = chance.between(0.3, 1.5) * ttlMs;
+    contender.send({ type: "stall", ms });
+    await delay(ms + 100);
+  },
+  revocation: async ({ leaseId }, { administration, revoked }) => {
+    if (leaseId === undefined) return;
+    revoked.set(leaseId, nowUs()); // before: the holder may know at once
+    await administration.revoke(leaseId);
+    await delay(1_000);
+  },
+};
+
+const leaderFaults: Readonly<Record<string, (rig: Rig) => Promise<void>>> = {
+  "leader moved": ({ administration }) => administration.moveLeader().catch(() => undefined),
+  "leader paused": async ({ administration, chance }) => {
+    const leader = await administration.leader();
+    if (leader === undefined) return;
+    await leader.pause();
+    try {
+      await delay(chance.between(500, 2_500));
+    } finally {
+      leader.resume();
+    }
+  },
+};
+
+/** Does faults, two to contenders and one to the cluster at a time, for so long. All are undone in the end. */
+export async function disturb(
+  rig: Rig,
+  forMs: number,
+  withPauses: boolean,
+  done: FaultCounts,
+): Promise<void> {
+  const { chance, contenders } = rig;
+  const until = performance.now() + forMs;
+  const busy = new Set<number>();
+  const count = (name: string): void => void done.set(name, (done.get(name) ?? 0) + 1);
+
+  async function disturbContenders(): Promise<void> {
+    while (performance.now() < until) {
+      const target = await choose(rig, busy);
+      const { worker } = target.contender;
+      if (!busy.has(worker)) {
+        const faults = withPauses && chance.happens(0.75) ? pauses : cuts;
+        // Half of the pauses are long ones: they show most.
+        const name = faults === pauses && chance.happens(0.4) ? "pause" : chance.oneOf(Object.keys(faults));
+        busy.add(worker);
+        count(name);
+        await faults[name]?.(target, rig);
+        busy.delete(worker);
+      }
+      await delay(chance.between(100, 1_000));
+    }
+  }
+
+  async function disturbCluster(): Promise<void> {
+    while (performance.now() < until) {
+      await delay(chance.between(3_000, 8_000));
+      const name = chance.oneOf(Object.keys(leaderFaults));
+      count(name);
+      await leaderFaults[name]?.(rig);
+    }
+  }
+
+  try {
+    await Promise.all([disturbContenders(), ...(withPauses ? [disturbContenders()] : []), disturbCluster()]);
+  } finally {
+    for (const contender of contenders) contender.resume();
+  }
+}
+
+/** Holders above all, some time after they have acquired: what happens to those that wait shows less. */
+async function choose({ chance, contenders, holders }: Rig, busy: ReadonlySet<number>): Promise<Target> {
+  const kind = chance.oneOf(kinds);
+  for (let tries = 0; tries < 100 && chance.happens(0.98); tries++) {
+    await delay(chance.between(5, 100));
+    const holder = holders.get(kind);
+    const contender = contenders.find(({ worker }) => worker === holder?.worker);
+    if (contender === undefined || holder === undefined || busy.has(contender.worker)) continue;
+    return { contender, ttlMs: holder.ttlSeconds * 1_000, leaseId: holder.leaseId };
+  }
+  return { contender: chance.oneOf(contenders), ttlMs: 3_000, leaseId: undefined };
+}

@@ -1,0 +1,43 @@
+import { inspect } from "node:util";
+import { parseCommand, usage } from "./command-line.js";
+import { reportOf } from "./report.js";
+import { runContention } from "./run.js";
+
+/** Ends the run in order when the person at the keyboard has had enough. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => controller.abort(new Error(`interrupted by ${signal}`)));
+  }
+  return controller.signal;
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+async function main(): Promise<number> {
+  const command = parseCommand(process.argv.slice(2));
+  if (command.help) {
+    say(usage);
+    return 0;
+  }
+  const { minutes, seed, processes } = command;
+  say(`${processes} processes for ${minutes} min (--seed ${seed} repeats what is left to chance)`);
+  const recording = await runContention(command, interruption());
+  const { lines, failures } = reportOf(recording, minutes);
+  say(`etcd ${recording.etcdVersion}, three members`);
+  for (const line of lines) say(line);
+  for (const failure of failures) say(`FAILED: ${failure}`);
+  return failures.length === 0 ? 0 : 1;
+}
+
+let code = 1;
+try {
+  code = await main();
+} catch (error) {
+  const wrongOption = error instanceof TypeError || error instanceof RangeError;
+  process.stderr.write(`${wrongOption ? error.message : inspect(error)}\n`);
+}
+// Left to itself, Node now and then never ends: it waits for the handles of sockets that were reset (Node 24).
+process.exit(code);

@@ -1,0 +1,87 @@
+/** What is contended for. */
+export type Kind = "lock" | "election";
+export const kinds: readonly Kind[] = ["lock", "election"];
+
+/** What a contending process is started with. */
+export interface Assignment {
+  /** Of its own bridges, one for each member. */
+  readonly endpoints: readonly string[];
+  readonly seed: number;
+}
+
+/** Where the lock and the election are, and what is written while they are held. */
+export const nameOf: Readonly<Record<Kind, string>> = {
+  lock: "lock-safety/lock",
+  election: "lock-safety/election",
+};
+
+/**
+ * How a document is protected against who holds the lock no longer.
+ *
+ * - `guarded`: written through `guard(kv)`.
+ * - `compared`: written in a transaction that compares `owned()`, so that only the server can refuse.
+ * - `control`: not at all. Here is seen what the others are spared.
+ */
+export type Protection = "guarded" | "compared" | "control";
+export const protections: readonly Protection[] = ["guarded", "compared", "control"];
+
+export function documentKey(kind: Kind, protection: Protection): string {
+  return `lock-safety/documents/${kind}/${protection}`;
+}
+
+/** A document: who wrote it, and after what. */
+export interface Document {
+  readonly token: string;
+  /** The modification revision of what the writer read before, 0 for none. */
+  readonly after: string;
+}
+
+/** What a process did while it held, told when it has ended. Times are of the shared clock, in microseconds. */
+export interface Hold {
+  readonly kind: Kind;
+  readonly worker: number;
+  readonly token: string;
+  readonly leaseId: string;
+  /** When the lock was handed out. */
+  readonly acquiredUs: number;
+  /** Shortly before `isHeld()` said yes for the last time; undefined when it never did. */
+  readonly heldUs: number | undefined;
+  /** When the last action began that `isHeld()` had agreed to. */
+  readonly actedUs: number | undefined;
+  /** When the signal aborted or `isHeld()` first said no; undefined when the lock was given back. */
+  readonly lostUs: number | undefined;
+}
+
+/** What became of writes of one process. */
+export interface WriteCounts {
+  acknowledged: number;
+  /** By the server or the guard, since the writer held no longer. */
+  refused: number;
+  /** Timeouts, aborts and broken links. */
+  failed: number;
+}
+
+export type FromWorker =
+  | { readonly type: "ready" }
+  | {
+      readonly type: "acquired";
+      readonly kind: Kind;
+      readonly token: string;
+      readonly leaseId: string;
+      readonly ttlSeconds: number;
+    }
+  | { readonly type: "held"; readonly hold: Omit<Hold, "worker"> }
+  | { readonly type: "fenced"; readonly id: number; readonly kind: Kind; readonly token: string }
+  | { readonly type: "problem"; readonly text: string }
+  | {
+      readonly type: "finished";
+      readonly writes: Readonly<Record<Protection, WriteCounts>>;
+      readonly givenUp: number;
+      readonly sessions: number;
+    };
+
+export type ToWorker =
+  | { readonly type: "stop" }
+  /** Keep the event loop busy. */
+  | { readonly type: "stall"; readonly ms: number }
+  | { readonly type: "fenced"; readonly id: number; readonly accepted: boolean };
