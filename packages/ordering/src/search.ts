@@ -48,19 +48,22 @@ function noGreaterRevision(): EtcdError {
 /** One read in search of a member that is not behind. */
 export class Search {
   readonly floor: bigint;
+  /** What to make the first read with. */
+  readonly first: CallOptions;
   readonly #given: CallOptions | undefined;
   readonly #clock: Clock;
   readonly #onStale: OnStale;
   readonly #timeoutMs: number;
   readonly #deadline: number;
   readonly #tried = new Set<string>();
-  /** How many endpoints were tried when the call under way was made; at first there is no such call. */
+  /** How many endpoints were tried before the call under way; before the first one not even none. */
   #known = -1;
   #answers = 0;
   #rounds = 0;
 
   constructor(floor: bigint, call: CallOptions | undefined, clock: Clock, onStale: OnStale) {
     this.floor = floor;
+    this.first = elsewhere(call, this.#tried);
     this.#given = call;
     this.#clock = clock;
     this.#onStale = onStale;
@@ -68,7 +71,7 @@ export class Search {
     this.#deadline = clock.now() + this.#timeoutMs;
   }
 
-  /** Returns the call to repeat the read with, after a pause where all members were asked; or throws. */
+  /** Returns what to repeat the read with, after a pause where all members were asked; or throws. */
   async another(revision: bigint | undefined, memberId: bigint | undefined): Promise<CallOptions> {
     const { signal } = this.#given ?? {};
     this.#answers++;

@@ -78,7 +78,7 @@ export function withOrdering(kv: KvExecutor, options: OrderingOptions = {}): Kv 
 
   async function read(op: ReadOp, given: CallOptions | undefined): Promise<ResultOf<ReadOp>> {
     const search = new Search(seen, given, clock, onStale);
-    let call = given;
+    let call = search.first;
     while (true) {
       const result = await kv.execute(op, call).catch(unlessBehind(search.floor, pinnedRevision(op)));
       const { revision, memberId } = result?.header ?? {};
@@ -102,7 +102,7 @@ export function withOrdering(kv: KvExecutor, options: OrderingOptions = {}): Kv 
     const probe: RangeOp = { type: "range", key: op.key, serializable: op.serializable, countOnly: true };
     const revision = op.revision ?? (await read(probe, given)).header.revision;
     const search = new Search(seen, given, clock, onStale);
-    let call = given;
+    let call = search.first;
     while (true) {
       let begun = false;
       try {

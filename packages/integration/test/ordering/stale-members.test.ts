@@ -205,7 +205,6 @@ describeNewestEtcd("two of five members that were cut off", (etcd) => {
       });
       await expect(read(counting, key)).rejects.toThrow("enough");
       const counts = [...new Set(asked)].map((id) => asked.filter((one) => one === id).length);
-      expect(counts).toHaveLength(2);
-      for (const count of counts) expect(count).toBeOneOf([5, 6, 7]);
+      expect(counts.toSorted()).toEqual([5, 6]);
     }));
 });
