@@ -6,6 +6,7 @@
 import { type Clock, checkOptions, optionTable } from "@etcdkit/core";
 import { experimental, Metadata, status } from "@grpc/grpc-js";
 import { parseAddress } from "./address.js";
+import { authorityOf } from "./authority-of.js";
 import { checkClock, type Directory, openDirectory } from "./directory.js";
 import { checkServices, type NamingServices } from "./endpoint-changes.js";
 import { checkHook, guarded, type OnSkipped, warnOnce } from "./skipped.js";
@@ -58,9 +59,9 @@ export function registerEtcdResolver(services: NamingServices, options: EtcdReso
       super(open, serviceOf(target), listener, onSkipped);
     }
 
-    /** As in Go: the name of the service, escaped. It is what servers are told, and what certificates are checked for. */
+    /** What servers are told that they were called by. */
     static getDefaultAuthority(target: experimental.GrpcUri): string {
-      return encodeURIComponent(serviceOf(target));
+      return authorityOf(serviceOf(target));
     }
   }
   experimental.registerResolver(scheme, RegisteredResolver);
