@@ -2,6 +2,7 @@ import { connect, type KeyValue, op, utf8 } from "@etcdkit/core";
 import { createKv } from "@etcdkit/kv";
 import { createLeases } from "@etcdkit/lease";
 import { decodeCheckpoint, encodeCheckpoint, type MirrorBatch, mirror, mirrorTo } from "@etcdkit/mirror";
+import { namespaceKv, withNamespace } from "@etcdkit/namespace";
 import { createWatcher } from "@etcdkit/watch";
 import { expect, it } from "vitest";
 import { authOf } from "../auth/users.js";
@@ -217,6 +218,29 @@ describeEachEtcd("a mirror", (etcd) => {
       const { header } = await leases.revoke(id);
       await running.reached(header.revision);
       expect(await pairsOf(destination.kv, options.destinationPrefix)).toEqual({});
+    }));
+
+  it("mirrors from one namespace into another", () =>
+    on(async (ground) => {
+      const { source, destination, prefix, options } = ground;
+      const inside = withNamespace(source, prefix);
+      const there = { kv: namespaceKv(destination.kv, ground.destinationRoot) };
+      await inside.kv.put("a", "1");
+      const own = { prefix: "", destinationPrefix: "keys/", checkpointKey: "checkpoint" };
+      await using running = new RunningMirror({ source: inside, destination: there, options: own });
+      await running.until((one) => one.kind === "base" && one.done);
+      const { header } = await source.kv.put(`${prefix}b`, "2");
+      await running.reached(header.revision);
+      expect(await pairsOf(destination.kv, options.destinationPrefix)).toEqual({ a: "1", b: "2" });
+      // Going on from the checkpoint reads the witness, in the namespace as well.
+      await running.stop();
+      await using again = new RunningMirror({ source: inside, destination: there, options: own });
+      const later = await inside.kv.delete("a");
+      await again.reached(later.header.revision);
+      expect(await pairsOf(destination.kv, options.destinationPrefix)).toEqual({ b: "2" });
+      expect(() => mirror({ kv: source.kv, watcher: inside.watcher }, { prefix: "" })).toThrow(
+        /one namespace/,
+      );
     }));
 
   it("refuses a destination that has keys already, unless told what to do with them", () =>
