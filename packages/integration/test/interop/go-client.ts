@@ -107,7 +107,7 @@ export function startGoClient(endpoints: readonly string[]): GoClient {
       return { done, cancel: () => cancel(id) };
     },
     stream<T>(name: string, args: GoArguments = {}) {
-      const events = new PassThrough({ objectMode: true, highWaterMark: Number.POSITIVE_INFINITY });
+      const events = new PassThrough({ objectMode: true });
       const reader = events[Symbol.asyncIterator]();
       const fail = (reason: Error): void => void events.destroy(reason);
       const settle = ({ event, error, done }: Answer): void => {

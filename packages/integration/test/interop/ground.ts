@@ -1,0 +1,88 @@
+import type { Session, SessionServices } from "@etcdkit/concurrency";
+import { type Kv, utf8 } from "@etcdkit/core";
+import { beforeEach, expect, vi } from "vitest";
+import { participant } from "../concurrency/ground.js";
+import type { EtcdUnderTest, SharedCluster } from "../support/each-etcd.js";
+import { expectServerWatchers, serverWatchers } from "../watch/server-watchers.js";
+import { type GoClient, startGoClient } from "./go-client.js";
+
+/** What shares keys: a program of ours, and one of Go's with a session called `go`. */
+export interface Sides extends AsyncDisposable {
+  readonly kv: Kv;
+  readonly services: SessionServices;
+  readonly session: Session;
+  readonly go: GoClient;
+}
+
+/** What a file of cases works with. */
+export interface Ground {
+  readonly cluster: SharedCluster;
+  /** Opens both sides, for one case. */
+  sides(): Promise<Sides>;
+  /** Starts something that is to wait for an event, and resolves when the server has a watcher for it. */
+  waiting<T>(start: () => Promise<T>): Promise<Pending<T>>;
+}
+
+/** What is under way. Wrapped, so that it can be handed on without being waited for. */
+export interface Pending<T> {
+  readonly done: Promise<T>;
+  /** Whether it has ended, one way or the other. */
+  readonly ended: boolean;
+}
+
+/** Watches something that is under way. */
+export function pending<T>(done: Promise<T>): Pending<T> {
+  let ended = false;
+  const end = (): void => {
+    ended = true;
+  };
+  done.then(end, end);
+  return {
+    done,
+    get ended() {
+      return ended;
+    },
+  };
+}
+
+/** Plans a cluster for the cases of a describe block, which run one after the other. */
+export function interopGround(etcd: EtcdUnderTest): Ground {
+  const cluster = etcd.shared();
+  // Each case counts the watchers of the server, and so begins without any of the case before.
+  beforeEach(() => expectServerWatchers(cluster.endpoints[0] ?? "", 0));
+  return {
+    cluster,
+    async sides() {
+      const ours = await participant(cluster.connect());
+      const go = startGoClient(cluster.endpoints);
+      await go.call("session.open", { session: "go", ttlSeconds: 20 });
+      return {
+        kv: ours.services.kv,
+        services: ours.services,
+        session: ours.session,
+        go,
+        async [Symbol.asyncDispose]() {
+          await go.kill();
+          await ours[Symbol.asyncDispose]();
+        },
+      };
+    },
+    async waiting(start) {
+      const endpoint = cluster.endpoints[0] ?? "";
+      const before = await serverWatchers(endpoint);
+      const started = pending(start());
+      await vi.waitFor(async () => expect(await serverWatchers(endpoint)).toBeGreaterThan(before), 10_000);
+      expect(started.ended).toBe(false);
+      return started;
+    },
+  };
+}
+
+/** Waits until there are so many keys with a prefix, and returns them, the oldest first. */
+export function untilKeys(kv: Kv, prefix: string, count: number): Promise<readonly string[]> {
+  return vi.waitFor(async () => {
+    const { kvs } = await kv.range({ prefix }, { sort: { by: "created" } });
+    expect(kvs).toHaveLength(count);
+    return kvs.map(({ key }) => utf8(key));
+  }, 10_000);
+}
