@@ -3,12 +3,10 @@ import { once } from "node:events";
 import { createServer } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { createClient } from "@connectrpc/connect";
-// #region imports
 import { connectNodeAdapter, createConnectTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { Health, HealthCheckResponse_ServingStatus as Status } from "@etcdkit/core/protocol";
 import { createEndpointManager, openDirectory } from "@etcdkit/naming";
 import { createDirectoryTransport } from "@etcdkit/naming/connect";
-// #endregion
 import { createEtcd } from "etcdkit";
 import { endpoints } from "./endpoints.js";
 
