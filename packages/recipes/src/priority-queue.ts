@@ -11,6 +11,7 @@ import {
   toBytes,
 } from "@etcdkit/core";
 import { checkServices, keyUnder, type OnceOptions, onceTable, type RecipeServices } from "./arguments.js";
+import { firstByKey } from "./first-item.js";
 import { type Dequeue, dequeuing, type Enqueued } from "./queue.js";
 import { Turns } from "./turns.js";
 import { within } from "./within.js";
@@ -85,7 +86,7 @@ export function createPriorityQueue(services: RecipeServices, prefix: BytesLike)
         (signal) => turns.run(signal, () => store(value, priority, { ...call, signal })),
       );
     },
-    ...dequeuing(services, { range: { prefix: directory }, first: "key" }),
+    ...dequeuing(services, firstByKey(kv, { prefix: directory })),
   };
 }
 

@@ -12,7 +12,8 @@ import {
   toBytes,
 } from "@etcdkit/core";
 import { checkServices, keyUnder, type RecipeServices, waitTable } from "./arguments.js";
-import { type Items, takeFirst, tryTakeFirst } from "./take-first.js";
+import { type FirstItem, firstByAge } from "./first-item.js";
+import { takeFirst, tryTakeFirst } from "./take-first.js";
 import { Turns } from "./turns.js";
 import { uniqueNumber } from "./unique-number.js";
 import { within } from "./within.js";
@@ -78,12 +79,12 @@ export function createQueue(services: RecipeServices, prefix: BytesLike): Queue 
         if (succeeded) return { key, revision: header.revision };
       }
     },
-    ...dequeuing(services, { range: { prefix: directory }, first: "modified" }),
+    ...dequeuing(services, firstByAge(kv, { prefix: directory })),
   };
 }
 
 /** The reading half of a queue over given items. */
-export function dequeuing(services: RecipeServices, items: Items): Dequeue {
+export function dequeuing(services: RecipeServices, items: FirstItem): Dequeue {
   const kv = kvFrom(services.kv);
   // Consumers of one process would only take items away from each other: whose turn it is waits for all.
   const turns = new Turns();

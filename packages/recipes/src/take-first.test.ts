@@ -1,10 +1,12 @@
-import { EtcdError, type Event, utf8 } from "@etcdkit/core";
+import { EtcdError, type Event, type Kv, utf8 } from "@etcdkit/core";
 import { describe, expect, it, vi } from "vitest";
 import { found, pair, scriptedKv, scriptedWatcher, txn } from "../test/fake-services.js";
+import { firstByAge } from "./first-item.js";
 import { itemsOf, noteItem } from "./items-of.js";
 import { takeFirst, tryTakeFirst } from "./take-first.js";
 
-const items = { range: { prefix: "q/" }, first: "modified" } as const;
+/** The front of a queue over a store. */
+const inOrder = (kv: Kv) => firstByAge(kv, { prefix: "q/" });
 const { signal } = new AbortController();
 const item = pair("q/1", "item", 5n);
 const putOf = (kv: object) => ({ type: 0, kv }) as Event;
@@ -15,7 +17,7 @@ describe("takeFirst", () => {
       () => found(9n, item),
       () => txn(10n, true, {}),
     );
-    expect(utf8(await takeFirst(kv, scriptedWatcher(), items, signal))).toBe("item");
+    expect(utf8(await takeFirst(kv, scriptedWatcher(), inOrder(kv), signal))).toBe("item");
     expect(kv.asked).toMatchObject([
       { type: "range", limit: 1, sort: { by: "modified", order: "ascending" } },
       {
@@ -36,7 +38,7 @@ describe("takeFirst", () => {
       () => txn(13n, true, {}),
     );
     const watcher = scriptedWatcher(putOf(item));
-    expect(utf8(await takeFirst(kv, watcher, items, signal))).toBe("next");
+    expect(utf8(await takeFirst(kv, watcher, inOrder(kv), signal))).toBe("next");
     expect(watcher.opened).toMatchObject([{ startRevision: 10n, events: "puts" }]);
   });
 
@@ -49,14 +51,14 @@ describe("takeFirst", () => {
         () => txn(21n, true, {}),
       );
       const watcher = scriptedWatcher(new EtcdError(code, "no"));
-      expect(utf8(await takeFirst(kv, watcher, items, signal))).toBe("item");
+      expect(utf8(await takeFirst(kv, watcher, inOrder(kv), signal))).toBe("item");
     },
   );
 
   it("fails as the watch does for everything else", async () => {
     const failure = new EtcdError("PERMISSION_DENIED", "no");
     const kv = scriptedKv(() => found(9n));
-    await expect(takeFirst(kv, scriptedWatcher(failure), items, signal)).rejects.toBe(failure);
+    await expect(takeFirst(kv, scriptedWatcher(failure), inOrder(kv), signal)).rejects.toBe(failure);
   });
 
   it("removes nothing once it is aborted", async () => {
@@ -65,7 +67,7 @@ describe("takeFirst", () => {
       controller.abort("enough");
       return found(9n, item);
     });
-    await expect(takeFirst(kv, scriptedWatcher(), items, controller.signal)).rejects.toBe("enough");
+    await expect(takeFirst(kv, scriptedWatcher(), inOrder(kv), controller.signal)).rejects.toBe("enough");
     expect(kv.asked).toHaveLength(1);
   });
 });
@@ -77,7 +79,7 @@ describe("tryTakeFirst", () => {
       () => txn(10n, false),
       () => found(11n),
     );
-    expect(await tryTakeFirst(kv, items, signal)).toBeUndefined();
+    expect(await tryTakeFirst(kv, inOrder(kv), signal)).toBeUndefined();
   });
 });
 
@@ -89,7 +91,7 @@ describe("itemsOf", () => {
         () => found(9n, item),
         () => Promise.reject(failure),
       );
-      await expect(tryTakeFirst(kv, items, signal)).rejects.toBe(failure);
+      await expect(tryTakeFirst(kv, inOrder(kv), signal)).rejects.toBe(failure);
       expect(itemsOf(failure).map(utf8)).toEqual(outcome === "unknown" ? ["item"] : []);
     }
   });
@@ -116,7 +118,7 @@ describe("itemsOf", () => {
       );
       const reason = new Error("enough");
       const ended = vi.fn();
-      const taking = takeFirst(kv, scriptedWatcher(), items, controller.signal).catch(ended);
+      const taking = takeFirst(kv, scriptedWatcher(), inOrder(kv), controller.signal).catch(ended);
       await vi.waitFor(() => expect(kv.asked).toHaveLength(2));
       controller.abort(reason);
       await vi.advanceTimersByTimeAsync(499);

@@ -1,21 +1,7 @@
-import {
-  compare,
-  type KeyRange,
-  type KeyValue,
-  type Kv,
-  op,
-  outcomeOf,
-  systemClock,
-  type WatchOpener,
-} from "@etcdkit/core";
+import { compare, type KeyValue, type Kv, op, outcomeOf, systemClock, type WatchOpener } from "@etcdkit/core";
+import type { FirstItem } from "./first-item.js";
 import { noteItem } from "./items-of.js";
 import { nextChange } from "./next-change.js";
-
-/** Items of a queue: where they are, and which one comes first. */
-export interface Items {
-  readonly range: KeyRange;
-  readonly first: "key" | "modified";
-}
 
 /**
  * Takes the first item, waiting for one if need be.
@@ -25,33 +11,35 @@ export interface Items {
 export async function takeFirst(
   kv: Kv,
   watcher: WatchOpener,
-  items: Items,
+  items: FirstItem,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
   while (true) {
-    const { kvs, header } = await readFirst(kv, items, signal);
-    const startRevision = header.revision + 1n;
-    const first =
-      kvs[0] ?? (await nextChange(watcher, items.range, { events: "puts", startRevision, signal }))?.kv;
-    if (first !== undefined && (await remove(kv, first, signal))) return first.value;
+    const { revision, first } = await items.read(signal);
+    const next = { events: "puts", startRevision: revision + 1n, signal } as const;
+    const item = first ?? (await nextChange(watcher, items.range, next))?.kv;
+    if (item !== undefined && (await take(kv, items, item, signal))) return item.value;
   }
 }
 
 /** Takes the first item; `undefined` when there is none. */
 export async function tryTakeFirst(
   kv: Kv,
-  items: Items,
+  items: FirstItem,
   signal: AbortSignal,
 ): Promise<Uint8Array | undefined> {
   while (true) {
-    const [first] = (await readFirst(kv, items, signal)).kvs;
+    const { first } = await items.read(signal);
     if (first === undefined) return undefined;
-    if (await remove(kv, first, signal)) return first.value;
+    if (await take(kv, items, first, signal)) return first.value;
   }
 }
 
-function readFirst(kv: Kv, { range, first }: Items, signal: AbortSignal) {
-  return kv.range(range, { first, signal, timeoutMs: Number.POSITIVE_INFINITY });
+/** Takes an item as it was read; `false` when somebody else was faster. */
+async function take(kv: Kv, items: FirstItem, item: KeyValue, signal: AbortSignal): Promise<boolean> {
+  const taken = await remove(kv, item, signal);
+  items.gone(item); // here, or to somebody else
+  return taken;
 }
 
 // Long enough for an answer that is on its way, short enough for whoever aborted to go on.

@@ -119,6 +119,28 @@ describeEachEtcd("a queue", (etcd) => {
     expect((await takeAll([queue], 3)).join()).toBe("30,10,20");
   });
 
+  it.concurrent("keeps the order when it is long, and taken from by many, and items are written again", async () => {
+    await using programs = await participants(shared, 3);
+    const prefix = uniqueKey("queue");
+    const [one, two, writer] = programs.all;
+    if (one === undefined || two === undefined || writer === undefined) throw new Error("nobody there");
+    const queue = createQueue(writer, prefix);
+    const count = 160;
+    const keys: Uint8Array[] = [];
+    for (let i = 0; i < count; i++) keys.push((await queue.enqueue(`0/${i}`)).key);
+    const [first, second] = [createQueue(one, prefix), createQueue(two, prefix)];
+    expect(utf8(await first.dequeue())).toBe("0/0");
+    await writer.kv.put(nth(keys, 5), "0/160");
+    await queue.enqueue("0/161");
+    const taken: string[] = [];
+    for (let i = 0; i < 40; i++) taken.push(...[await second.dequeue(), await first.dequeue()].map(utf8));
+    expect(numbersOf(0, taken)).toEqual([1, 2, 3, 4, ...inOrder(82).slice(6)]);
+    const rest = await takeAll([first, second, first, second], count - 80);
+    const left = inOrder(162).slice(82);
+    expect(numbersOf(0, rest).toSorted((a, b) => a - b)).toEqual(left);
+    expect(await first.tryDequeue()).toBeUndefined();
+  });
+
   // F73
   it.concurrent("is waited for no longer than the caller wants, and loses nothing by it", async () => {
     await using program = participant(shared);
