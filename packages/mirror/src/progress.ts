@@ -31,10 +31,10 @@ export interface BaseProgress {
   readonly totals: MirrorTotals;
 }
 
-/** The mirror has found its checkpoint and goes on from it: the destination is what the source was at `revision`. */
+/** The mirror goes on from its checkpoint, or begins at its start revision: what happened up to `revision` is done with. */
 export interface ResumedProgress {
   readonly kind: "resumed";
-  /** `0n` at the start revision 1: the source had nothing then. */
+  /** Of the source; `0n` when all of its history is still to come. */
   readonly revision: bigint;
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { type Kv, kvFrom, op } from "@etcdkit/core";
 import { createKv } from "@etcdkit/kv";
 import { type Bridge, openBridge } from "@etcdkit/testing";
@@ -44,6 +45,18 @@ function linked(etcd: EtcdUnderTest): {
   };
 }
 
+/** Servers that leave out events leave the mirror no chance; nothing is repeated all the same. */
+async function expectFaithful(
+  etcd: EtcdUnderTest,
+  ground: LinkedGround,
+  { diverged, skipped, repeated }: Divergence,
+): Promise<void> {
+  expect(repeated).toBe(0);
+  if (!etcd.has("sound-watches")) return;
+  expect({ diverged, skipped }).toEqual({ diverged: 0, skipped: 0 });
+  await expectEqual(ground);
+}
+
 async function expectEqual({ direct, prefix, options }: LinkedGround): Promise<void> {
   const copy = await pairsOf(direct.destination, options.destinationPrefix);
   expect(copy).toEqual(await pairsOf(direct.source, prefix));
@@ -58,25 +71,32 @@ describeEachEtcd("a mirror under faults", (etcd) => {
       await using running = new RunningMirror(ground);
       await running.until((one) => one.kind === "base" && one.done);
       let cuts = 0;
+      let lostAnswers = 0;
       const load = new Load(direct.source, prefix, async () => {
         // Now and then a transaction is carried out, and its answer is lost.
-        const [link, lost] = [links[cuts % 2], cuts % 4 === 3];
-        if (lost) link?.dropAnswersThenCut({ quietMs: 5 }).catch(noMatter);
-        else link?.cut();
+        const [source, destination] = links;
+        if (cuts % 2 === 0) source.cut();
+        else if (cuts % 4 === 1) destination.cut();
+        else {
+          const lost = destination.dropAnswersThenCut({ quietMs: 5 }).then(() => lostAnswers++, noMatter);
+          // Without a transaction under way there is no answer to lose.
+          await Promise.race([lost, delay(300)]);
+          await destination.pass();
+        }
         cuts += 1;
       });
       const last = await load.run(400, 8);
       await links[1].pass();
       await running.reached(last);
       await running.stop();
-      await expectEqual(ground);
-      const { moments, ...faults } = await compared(ground);
+      const found = await compared(ground);
       const waits = running.progress.filter(({ kind }) => kind === "waiting").length;
       console.info(
-        `etcd ${etcd.version}: mirror over ${cuts} cut links: ${moments} moments, ${waits} waits, ${told(faults)}`,
+        `etcd ${etcd.version}: mirror over ${cuts} cut links, ${lostAnswers} of them with answers lost: ${found.moments} moments, ${waits} waits, ${told(found)}`,
       );
-      expect(moments).toBeGreaterThan(400);
-      expect(faults).toEqual({ diverged: 0, skipped: 0, repeated: 0 });
+      expect(found.moments).toBeGreaterThan(400);
+      expect(lostAnswers).toBeGreaterThan(0);
+      await expectFaithful(etcd, ground, found);
     }));
 
   it.each([
@@ -106,13 +126,12 @@ describeEachEtcd("a mirror under faults", (etcd) => {
         } finally {
           await running.stop();
         }
-        await expectEqual(ground);
-        const { moments, ...faults } = await compared(ground);
+        const found = await compared(ground);
         console.info(
-          `etcd ${etcd.version}: mirror with ${maxTxnOps} operations started again ${restarts} times: ${moments} moments, ${told(faults)}`,
+          `etcd ${etcd.version}: mirror with ${maxTxnOps} operations started again ${restarts} times: ${found.moments} moments, ${told(found)}`,
         );
         expect(restarts).toBeGreaterThan(20);
-        expect(faults).toEqual({ diverged: 0, skipped: 0, repeated: 0 });
+        await expectFaithful(etcd, ground, found);
       }),
   );
 
