@@ -11,7 +11,10 @@ describe("CallLimits", () => {
     vi.advanceTimersByTime(49);
     expect(timed.signal.aborted).toBe(false);
     vi.advanceTimersByTime(1);
-    expect(timed.signal.reason).toMatchObject({ code: "DEADLINE", message: "lock took longer than 50 ms" });
+    expect(timed.signal.reason).toMatchObject({
+      code: "DEADLINE",
+      message: "lock took longer than 50 ms: it was waiting for an answer of the cluster",
+    });
 
     const caller = new AbortController();
     const called = new CallLimits("lock", { signal: caller.signal, timeoutMs: 50 });

@@ -13,6 +13,8 @@ export interface WaitOptions {
  * call, since some of it outlives the call by far.
  */
 export class CallLimits {
+  /** What the call is doing, for the error when its time is up. */
+  doing = "waiting for an answer of the cluster";
   readonly #controller = new AbortController();
   readonly #unfollow: (() => void)[] = [];
 
@@ -20,8 +22,10 @@ export class CallLimits {
   constructor(what: string, { signal, timeoutMs }: WaitOptions = {}) {
     if (signal !== undefined) this.follow(signal);
     if (timeoutMs === undefined || timeoutMs === Number.POSITIVE_INFINITY || this.signal.aborted) return;
-    const timeUp = (): void =>
-      this.#controller.abort(new EtcdError("DEADLINE", `${what} took longer than ${timeoutMs} ms`));
+    const timeUp = (): void => {
+      const text = `${what} took longer than ${timeoutMs} ms: it was ${this.doing}`;
+      this.#controller.abort(new EtcdError("DEADLINE", text));
+    };
     this.#unfollow.push(systemClock.setTimer(timeoutMs, timeUp, true));
   }
 

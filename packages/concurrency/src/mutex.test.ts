@@ -140,8 +140,16 @@ describe("Mutex.lock", () => {
     const [a, b] = await sessions(etcd, 2);
     if (a === undefined || b === undefined) throw new Error("two sessions");
     const held = await createMutex(a, "n").lock();
-    await expect(createMutex(b, "n").lock({ timeoutMs: 20 })).rejects.toMatchObject({ code: "DEADLINE" });
-    await expect(createMutex(a, "n").lock({ timeoutMs: 20 })).rejects.toMatchObject({ code: "DEADLINE" });
+    const late = (doing: string) => ({
+      code: "DEADLINE",
+      message: `lock took longer than 20 ms: it was ${doing}`,
+    });
+    await expect(createMutex(b, "n").lock({ timeoutMs: 20 })).rejects.toMatchObject(
+      late("waiting behind other sessions"),
+    );
+    await expect(createMutex(a, "n").lock({ timeoutMs: 20 })).rejects.toMatchObject(
+      late("waiting for other tasks of the session"),
+    );
     await vi.waitFor(() => expect(etcd.keys()).toHaveLength(1));
     await held.unlock();
   });
@@ -192,7 +200,10 @@ describe("an entry into the queue that took long", () => {
       etcd.answers = new Promise((resolve) => {
         answer = resolve;
       });
-      const given = expect(mutex.lock({ timeoutMs: 100 })).rejects.toMatchObject({ code: "DEADLINE" });
+      const given = expect(mutex.lock({ timeoutMs: 100 })).rejects.toMatchObject({
+        code: "DEADLINE",
+        message: "lock took longer than 100 ms: it was waiting for an answer of the cluster",
+      });
       await settle();
       await vi.advanceTimersByTimeAsync(2_000);
       await given;

@@ -2,6 +2,7 @@ import type { CallLimits } from "./call-limits.js";
 import type { QueueName } from "./queue-name.js";
 import { QueuePlace } from "./queue-place.js";
 import type { Session } from "./session.js";
+import type { Turn } from "./turns.js";
 
 /**
  * Waits for the session's turn in this process, enters the queue of the cluster, and waits to be the first. Whatever ends
@@ -16,12 +17,12 @@ export async function reachFront(
   limits: CallLimits,
   onFound?: (place: QueuePlace, value: Uint8Array) => Promise<void>,
 ): Promise<QueuePlace> {
-  limits.follow(session.signal);
-  const place = new QueuePlace(session, queue, await session.turns.take(queue.key, limits.signal));
+  const place = new QueuePlace(session, queue, await takeTurn(session, queue, limits));
   try {
     const { first, found } = await limits.race(place.enter(value));
     limits.follow(place.signal);
     if (found !== undefined) await onFound?.(place, found.value);
+    limits.doing = "waiting behind other sessions";
     if (!first) await place.reachFront(limits.signal);
     return place;
   } catch (error) {
@@ -61,8 +62,7 @@ export async function resumePlace(
   createRevision: bigint,
   limits: CallLimits,
 ): Promise<QueuePlace | undefined> {
-  limits.follow(session.signal);
-  const place = new QueuePlace(session, queue, await session.turns.take(queue.key, limits.signal));
+  const place = new QueuePlace(session, queue, await takeTurn(session, queue, limits));
   try {
     if (await limits.race(place.resume(createRevision))) return place;
     place.abandon();
@@ -71,4 +71,14 @@ export async function resumePlace(
     place.abandon();
     throw error;
   }
+}
+
+/** Waits for what other tasks of the session do with the key, such as removing it. */
+async function takeTurn(session: Session, { key }: QueueName, limits: CallLimits): Promise<Turn> {
+  const { doing } = limits;
+  limits.follow(session.signal);
+  limits.doing = "waiting for other tasks of the session";
+  const turn = await session.turns.take(key, limits.signal);
+  limits.doing = doing;
+  return turn;
 }

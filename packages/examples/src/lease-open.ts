@@ -1,5 +1,5 @@
 // A lease with the scope of a block.
-import { createEtcd, openLease } from "etcdkit";
+import { adoptLease, createEtcd, openLease } from "etcdkit";
 import { endpoints } from "./endpoints.js";
 
 await using etcd = createEtcd({ endpoints });
@@ -15,7 +15,17 @@ await using etcd = createEtcd({ endpoints });
 
 console.log("registered:", (await etcd.kv.get("examples/lease-open/service")) !== undefined);
 
+// #region adopt
+const handedOver = await openLease(etcd.leases, { ttlSeconds: 10 });
+await handedOver.leave(); // stops renewing, and revokes nothing
+
+const adopted = await adoptLease(etcd.leases, handedOver.id); // in the program that takes over
+console.log("adopted:", adopted.isHeld());
+await adopted.close();
+// #endregion
+
 // Output:
 // registered: true
 // serve no longer
 // registered: false
+// adopted: true

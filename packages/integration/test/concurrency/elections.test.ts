@@ -4,7 +4,7 @@ import { expect, it, vi } from "vitest";
 import { describeEachEtcd } from "../support/each-etcd.js";
 import { together } from "../support/together.js";
 import { uniqueKey } from "../support/unique-key.js";
-import { sharedAdministration } from "../users/fixture.js";
+import { denied, sharedAdministration } from "../users/fixture.js";
 import { Exclusive, failureOf, type Participant, participant, servicesOf } from "./ground.js";
 
 /** Reads an election value by value. */
@@ -221,7 +221,7 @@ describeEachEtcd("observing an election", (etcd) => {
 });
 
 describeEachEtcd("an election of users who may see their own keys only", (etcd) => {
-  const { addUser, logIn } = sharedAdministration(etcd, "simple");
+  const { addUser, asRoot, logIn } = sharedAdministration(etcd, "simple");
 
   // integration/v3_election_test.go:TestElectionWithAuthEnabled
   it("goes on when sessions are orphaned, as soon as their leases expire", async () => {
@@ -241,5 +241,21 @@ describeEachEtcd("an election of users who may see their own keys only", (etcd) 
       expect(leader && utf8(leader.value)).toBe("second");
     };
     await Promise.all([lead(1), lead(2)]);
+  });
+
+  it("is refused to who may not write its keys, at once and without a trace", async () => {
+    const name = uniqueKey("denied");
+    const reads = await addUser(["read", { prefix: name }]);
+    const nothing = await addUser();
+    for (const user of [reads, nothing]) {
+      await using connection = logIn(user);
+      await using session = await openSession(servicesOf(connection), { ttlSeconds: 10 });
+      await expect(createElection(session, name).campaign(session, "me")).rejects.toMatchObject(denied);
+      await expect(createMutex(session, name).lock()).rejects.toMatchObject(denied);
+      await expect(createMutex(session, name).tryLock()).rejects.toMatchObject(denied);
+    }
+    await asRoot(async ({ connection }) => {
+      expect(await servicesOf(connection).kv.range({ prefix: name })).toMatchObject({ count: 0 });
+    });
   });
 });
