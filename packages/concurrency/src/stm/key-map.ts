@@ -4,10 +4,6 @@ import { Buffer } from "node:buffer";
 export class KeyMap<V> {
   readonly #entries = new Map<string, { readonly key: Uint8Array; readonly value: V }>();
 
-  get size(): number {
-    return this.#entries.size;
-  }
-
   has(key: Uint8Array): boolean {
     return this.#entries.has(nameOf(key));
   }
