@@ -9,10 +9,10 @@ import {
   startConnectEchoServer,
   startGrpcJsEchoServer,
 } from "@etcdkit/testing";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { describeEachEtcd } from "../support/each-etcd.js";
 import { together } from "../support/together.js";
-import { addressOf, callForEver, servicesOn, settled, uniqueService } from "./ground.js";
+import { addressOf, callForEver, quiet, servicesOn, settled, uniqueService } from "./ground.js";
 
 const transports: readonly (readonly [string, Omit<DirectoryTransportOptions, "directory">])[] = [
   ["gRPC by our own transport", {}],
@@ -79,9 +79,9 @@ describeEachEtcd("a Connect transport over a directory", (etcd) => {
       await using over = clientOver(directory, options);
       const traffic = callForEver(() => over.client.unary({ name: "load" }), 8); // waits for an endpoint
       await manager.add(keyOf(leaving), { address: addressOf(leaving) });
-      await vi.waitFor(() => expect(served(leaving)).toBeGreaterThan(50));
+      await traffic.until(() => served(leaving) > 50);
       await manager.add(keyOf(coming), { address: addressOf(coming) });
-      await vi.waitFor(() => expect(served(coming)).toBeGreaterThan(50));
+      await traffic.until(() => served(coming) > 50);
       // A stream goes on at the endpoint that leaves.
       const stream = over.client.serverStream({ name: "stream", count: 1, wait: true });
       const messages = stream[Symbol.asyncIterator]();
@@ -92,12 +92,12 @@ describeEachEtcd("a Connect transport over a directory", (etcd) => {
 
       await manager.delete(keyOf(streaming));
       await settled(directory, [addressOf(staying)]);
-      await vi.waitFor(() => expect(served(staying)).toBeGreaterThan(150));
+      await quiet(streaming, traffic);
       expect(streaming.log.entries("stream")[0]?.over).toBe(false);
       await messages.return?.();
       await streaming.close();
       const { answered } = traffic;
-      await vi.waitFor(() => expect(traffic.answered).toBeGreaterThan(answered + 100));
+      await traffic.until(() => traffic.answered > answered + 100);
       await traffic.stop();
       expect(traffic.failures).toEqual([]);
     });

@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import type { Connection, Kv, Watcher } from "@etcdkit/core";
 import { createKv } from "@etcdkit/kv";
 import { createEndpointManager, type Directory, type EndpointManager } from "@etcdkit/naming";
@@ -63,6 +64,12 @@ export function callForEver(call: () => Promise<unknown>, atOnce: number): Traff
     get answered() {
       return answered;
     },
+    async until(isSo) {
+      while (!isSo()) {
+        if (failures.length > 0) throw failures[0];
+        await setTimeout(2);
+      }
+    },
     async stop() {
       stopped = true;
       await Promise.all(workers);
@@ -74,5 +81,18 @@ export function callForEver(call: () => Promise<unknown>, atOnce: number): Traff
 export interface Traffic {
   readonly failures: readonly unknown[];
   readonly answered: number;
+  /** Lets it go on until something is so; rejects with the failure of a call. */
+  until(isSo: () => boolean): Promise<void>;
   stop(): Promise<void>;
+}
+
+/** Waits until a server that left the directory gets no call any more, and all that it got are answered. */
+export async function quiet({ log }: EchoServer, traffic: Traffic): Promise<void> {
+  for (let before = -1; before < log.entries("load").length; ) {
+    const calls = log.entries("load");
+    before = calls.length;
+    await traffic.until(() => calls.every(({ over }) => over));
+    const { answered } = traffic;
+    await traffic.until(() => traffic.answered > answered + 100);
+  }
 }

@@ -4,7 +4,7 @@ import { status } from "@grpc/grpc-js";
 import { expect, it, vi } from "vitest";
 import { describeEachEtcd } from "../support/each-etcd.js";
 import { together } from "../support/together.js";
-import { addressOf, callForEver, servicesOn, uniqueService } from "./ground.js";
+import { addressOf, callForEver, quiet, servicesOn, uniqueService } from "./ground.js";
 import { type GrpcEchoClient, grpcEchoClient } from "./grpc-client.js";
 
 const startTwo = () => together(startGrpcJsEchoServer(), startGrpcJsEchoServer());
@@ -47,10 +47,9 @@ describeEachEtcd("a channel of grpc-js to an etcd target", (etcd) => {
     }
     using client = grpcEchoClient(`etcd:///${manager.target}`, "round_robin");
     // Both links have to be up.
-    await vi.waitFor(async () => {
+    while (!servers.all.every(({ log }) => log.entries("warm-up").length > 0)) {
       await client.unary({ name: "warm-up" });
-      expect(servers.all.every(({ log }) => log.entries("warm-up").length > 0)).toBe(true);
-    });
+    }
     await callMany(client, 3_500, "round-robin");
     expect(servers.all.map(({ log }) => log.entries("round-robin").length)).toEqual([1_750, 1_750]);
   });
@@ -69,19 +68,15 @@ describeEachEtcd("a channel of grpc-js to an etcd target", (etcd) => {
     using client = grpcEchoClient(`etcd:///${manager.target}`, "round_robin");
     const traffic = callForEver(() => client.unary({ name: "load" }), 8);
 
-    await vi.waitFor(() => expect(served(leaving)).toBeGreaterThan(100));
+    await traffic.until(() => served(leaving) > 100);
     await manager.add(keyOf(coming), { address: addressOf(coming) });
-    await vi.waitFor(() => expect(served(coming)).toBeGreaterThan(100));
+    await traffic.until(() => served(coming) > 100);
     await manager.delete(keyOf(leaving));
     // It serves on until nobody comes any more, then it ends.
-    await vi.waitFor(async () => {
-      const [before, answered] = [served(leaving), traffic.answered];
-      await vi.waitFor(() => expect(traffic.answered).toBeGreaterThan(answered + 100));
-      expect(served(leaving)).toBe(before);
-    });
+    await quiet(leaving, traffic);
     await leaving.close();
     const answered = traffic.answered;
-    await vi.waitFor(() => expect(traffic.answered).toBeGreaterThan(answered + 100));
+    await traffic.until(() => traffic.answered > answered + 100);
     await traffic.stop();
     expect(traffic.failures).toEqual([]);
   });
@@ -128,13 +123,7 @@ describeEachEtcd("a channel of grpc-js to an etcd target", (etcd) => {
       { type: "add", key: `${manager.target}/b`, endpoint: { address: addressOf(two) } },
     ]);
     await bridge.pass();
-    await vi.waitFor(
-      async () => {
-        await client.unary({ name: "after" });
-        expect(two.log.entries("after").length).toBeGreaterThan(0);
-      },
-      { timeout: 10_000 },
-    );
+    while (two.log.entries("after").length === 0) await client.unary({ name: "after" });
   });
 
   it("leaves no watch behind when it is closed", async () => {
@@ -173,6 +162,6 @@ describeEachEtcd("a channel of grpc-js to an etcd target", (etcd) => {
       await client.unary({});
       expect(opened).toHaveLength(1);
     }
-    await vi.waitFor(() => expect(closed).toEqual(opened));
+    await vi.waitFor(() => expect(closed).toEqual(opened), { timeout: 10_000 });
   });
 });

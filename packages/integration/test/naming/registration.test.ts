@@ -50,7 +50,7 @@ describeEachEtcd("a registration", (etcd) => {
     await settled(directory, []);
     await settled(directory, ["a:1"]);
     expect((await services.kv.get(key))?.lease).not.toBe(before);
-    await vi.waitFor(() => expect(changes).toEqual([false, true]));
+    await vi.waitFor(() => expect(changes).toEqual([false, true]), { timeout: 10_000 });
   });
 
   it("goes when its process is cut off for longer than its time to live, and comes back with the link", async () => {
@@ -78,6 +78,6 @@ describeEachEtcd("a registration", (etcd) => {
     expect(registration.isRegistered()).toBe(false);
     await bridge.pass();
     await settled(directory, ["a:1"]);
-    await vi.waitFor(() => expect(registration.isRegistered()).toBe(true));
+    await vi.waitFor(() => expect(registration.isRegistered()).toBe(true), { timeout: 10_000 });
   });
 });
