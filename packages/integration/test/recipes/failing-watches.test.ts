@@ -111,6 +111,7 @@ describeEachEtcd("a wait", (etcd) => {
     const waiting = createBarrier(waiter, key).wait();
     const passed = settledOf([waiting]);
     await cutOff(waiter, bridge, async () => {
+      await direct.kv.put(`${key}/other`, ""); // where the watch would go on
       const { header } = await direct.kv.put(`${key}/other`, "");
       await direct.kv.compact(header.revision);
     });

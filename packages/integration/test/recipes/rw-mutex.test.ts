@@ -1,10 +1,19 @@
+import { getEventListeners } from "node:events";
+import { openSession } from "@etcdkit/concurrency";
 import { op, utf8 } from "@etcdkit/core";
-import { createRwMutex, type RwLock } from "@etcdkit/recipes";
+import { withNamespace } from "@etcdkit/namespace";
+import {
+  createBarrier,
+  createPriorityQueue,
+  createQueue,
+  createRwMutex,
+  type RwLock,
+} from "@etcdkit/recipes";
 import { expect, it, vi } from "vitest";
 import { describeEachEtcd } from "../support/each-etcd.js";
 import { rejection } from "../support/rejection.js";
 import { uniqueKey } from "../support/unique-key.js";
-import { members, nth, settledOf, twoMembers } from "./participants.js";
+import { members, nth, participant, settledOf, twoMembers } from "./participants.js";
 
 describeEachEtcd("a read-write mutex", (etcd) => {
   const shared = etcd.shared({ members: 3 });
@@ -117,6 +126,34 @@ describeEachEtcd("a read-write mutex", (etcd) => {
     await (await asking).unlock();
   });
 
+  it.concurrent("lives in a namespace, as the other recipes do", async () => {
+    await using program = participant(shared);
+    const space = uniqueKey("space");
+    const inside = withNamespace(program, space);
+    await using session = await openSession(inside, { ttlSeconds: 20 });
+    const mutex = createRwMutex(session, "m");
+    const reader = await mutex.readLock();
+    const waiting = mutex.writeLock();
+    await program.watching(1);
+    await createQueue(inside, "q").enqueue("item");
+    await createPriorityQueue(inside, "p").enqueue("item", 1);
+    await createBarrier(inside, "b").hold();
+    const names = async () =>
+      (await program.kv.range({ from: "" })).kvs
+        .map(({ key }) => utf8(key))
+        .filter((name) => name.includes(space))
+        .map((name) => name.replace(/[0-9]{19}$/, "<number>"));
+    expect(await names()).toEqual(
+      ["__p/00001", "b", "m/read/<number>", "m/write/<number>", "p/00001/0000000000000000", "q/<number>"].map(
+        (name) => `${space}${name}`,
+      ),
+    );
+    await reader.guard(inside.kv).put("guarded", "");
+    expect(() => reader.guard(program.kv)).toThrow(/namespace/);
+    await reader.unlock();
+    await (await waiting).unlock();
+  });
+
   it.concurrent("is tried without a place in the queue", async () => {
     await using programs = await twoMembers(shared);
     const { one, other } = programs;
@@ -141,6 +178,8 @@ describeEachEtcd("a read-write mutex", (etcd) => {
     await using programs = await twoMembers(shared);
     const { one } = programs;
     const mutex = createRwMutex(one.session, uniqueKey("rw"));
+    const listeners = () => getEventListeners(one.session.signal, "abort").length;
+    const before = listeners();
     const lock = await mutex.writeLock();
     expect([lock.isHeld(), lock.signal.aborted, lock.remainingMs() > 0]).toEqual([true, false, true]);
     await lock.unlock();
@@ -148,6 +187,7 @@ describeEachEtcd("a read-write mutex", (etcd) => {
     await lock[Symbol.asyncDispose]();
     expect([lock.isHeld(), lock.remainingMs()]).toEqual([false, 0]);
     expect(lock.signal.reason).toMatchObject({ code: "CLOSED" });
+    expect(listeners()).toBe(before);
     const late = await rejection(() => lock.guard(one.kv).put("late", ""));
     expect(late.error).toMatchObject({ code: "NOT_HOLDER", outcome: "not-applied" });
   });
