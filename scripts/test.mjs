@@ -24,11 +24,12 @@ const steps = {
   unit: { title: "Unit tests", run: (temporary) => tests("unit", temporary) },
   integration: { title: "Integration tests", run: (temporary) => tests("integration", temporary) },
   examples: { title: "Examples", run: (temporary) => tests("examples", temporary) },
+  "lock-safety": { title: "Lock safety, for two minutes", run: tryLocks },
   packages: { title: "Packages as they are published", run: () => script("check-packages.mjs") },
 };
 /** These are done as well when only others are asked for: every step needs a build, and some need servers. */
 const groundwork = ["build", "etcd"];
-const needsServers = ["integration", "examples"];
+const needsServers = ["integration", "examples", "lock-safety"];
 
 await entry(import.meta.url, async (args) => {
   const chosen = choose(args);
@@ -112,6 +113,19 @@ async function passes(action) {
   }
 }
 
+/** By itself, since it pauses processes and measures what that does. */
+async function tryLocks() {
+  if (servers.length === 0) return withoutServers();
+  const program = inRoot("packages", "lock-safety", "dist", "main.js");
+  const { code } = await run(process.execPath, [program, "--minutes", "1.75"], { cwd: root, show: true });
+  return ofExitCode(code);
+}
+
+function withoutServers() {
+  console.log("There is no etcd server to run against.");
+  return { ...none, failed: 1 };
+}
+
 async function script(name, ...args) {
   const { code } = await run(process.execPath, [inRoot("scripts", name), ...args], { cwd: root, show: true });
   return ofExitCode(code);
@@ -126,10 +140,7 @@ async function tool(dependency, command, ...args) {
 }
 
 async function tests(project, temporary) {
-  if (needsServers.includes(project) && servers.length === 0) {
-    console.log("There is no etcd server to run against.");
-    return { ...none, failed: 1 };
-  }
+  if (needsServers.includes(project) && servers.length === 0) return withoutServers();
   const file = join(temporary, `${project}.json`);
   const args = ["run", "--project", project, "--allowOnly=false", "--reporter=default", "--reporter=json"];
   const { code } = await run(process.execPath, [toolPath("vitest"), ...args, `--outputFile.json=${file}`], {

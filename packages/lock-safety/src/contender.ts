@@ -5,6 +5,7 @@ import type { Chance } from "./chance.js";
 import { nowUs } from "./clock.js";
 import { acquire, type Held } from "./held.js";
 import {
+  type Document,
   documentKey,
   type FromWorker,
   type Kind,
@@ -23,7 +24,10 @@ export interface Contention {
   tell(message: FromWorker): void;
   /** Shows the resource outside of etcd a token. */
   writeFenced(kind: Kind, token: string): Promise<void>;
-  readonly counts: Record<Protection, WriteCounts> & { givenUp: number; sessions: number };
+  readonly counts: Record<Protection, WriteCounts> & {
+    givenUp: number;
+    sessions: number;
+  };
 }
 
 /** Codes with which acquiring or writing may fail when links are cut and leaders change. */
@@ -94,35 +98,57 @@ async function hold(contention: Contention, session: Session, held: Held): Promi
     clearInterval(heartbeat);
     if (lostUs === undefined) believes();
     const told = { kind, token, leaseId, acquiredUs, heldUs, actedUs, lostUs };
-    // What follows ends the belief: it aborts the signal, which is no loss.
-    const release = lostUs === undefined ? held.giveBack() : undefined;
+    // What follows ends the belief: it aborts the signal, which is no loss. What was lost is given back as well: after a
+    // stall it may be found not to be lost after all.
+    const release = held.giveBack();
     tell({ type: "held", hold: told });
-    await release?.catch((error: unknown) => {
+    await release.catch((error: unknown) => {
       if (!isExpected(error)) tell({ type: "problem", text: `giving back the ${kind}: ${String(error)}` });
     });
   }
 }
 
-/** Reads, looks whether it holds, thinks for a moment, and writes: the moment in which the lock may be lost. */
+/**
+ * Reads, looks whether it holds, thinks for a moment, and writes: everything at once, so that whoever lost the lock in that
+ * moment shows what each protection is worth.
+ */
 async function act(
-  { kind, kv, chance, counts, writeFenced, tell }: Contention,
+  contention: Contention,
   held: Held,
   believes: () => boolean,
   begins: () => void,
 ): Promise<void> {
-  const protection = chance.oneOf(protections);
-  const key = documentKey(kind, protection);
+  const { kind, kv, chance } = contention;
   const token = held.fencingToken.toString();
-  const count = counts[protection];
+  const limits = { signal: held.signal, timeoutMs: 3_000 };
   try {
-    const current = await kv.get(key, { signal: held.signal, timeoutMs: 3_000 });
+    const read = await Promise.all(
+      protections.map(async (each) => (await kv.get(documentKey(kind, each), limits))?.modRevision ?? 0n),
+    );
     if (!believes()) return;
-    await delay(chance.between(2, 30));
+    await delay(chance.between(10, 50));
     begins();
-    if (chance.happens(0.3)) return await writeFenced(kind, token);
-    const value = JSON.stringify({ token, after: (current?.modRevision ?? 0n).toString() });
-    // Writes go on when the lock is lost: it is to be seen what becomes of them.
-    const limits = { timeoutMs: 3_000 };
+    const writing = protections.map((each, index) => {
+      const document: Document = { token, after: (read[index] ?? 0n).toString() };
+      return write(contention, held, each, JSON.stringify(document));
+    });
+    await Promise.all([...writing, contention.writeFenced(kind, token)]);
+  } catch (error) {
+    if (!(isExpected(error) || held.signal.aborted)) throw error; // else a read has failed, and nothing was done
+  }
+}
+
+/** Writes even when the lock is lost meanwhile: it is to be seen what becomes of it. */
+async function write(
+  { kind, kv, counts, tell }: Contention,
+  held: Held,
+  protection: Protection,
+  value: string,
+): Promise<void> {
+  const key = documentKey(kind, protection);
+  const count = counts[protection];
+  const limits = { timeoutMs: 3_000 };
+  try {
     if (protection === "guarded") await held.guard(kv).put(key, value, limits);
     else if (protection === "control") await kv.put(key, value, limits);
     else {
@@ -135,7 +161,7 @@ async function act(
     count.acknowledged += 1;
   } catch (error) {
     if (isEtcdError(error, "NOT_HOLDER")) count.refused += 1;
-    else if (isExpected(error) || held.signal.aborted) count.failed += 1;
+    else if (isExpected(error)) count.failed += 1;
     else tell({ type: "problem", text: `${protection} write of the ${kind}: ${String(error)}` });
   }
 }

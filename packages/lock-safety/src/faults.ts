@@ -71,7 +71,7 @@ const cuts: Readonly<Record<string, Fault>> = {
 const pauses: Readonly<Record<string, Fault>> = {
   pause: async ({ contender, ttlMs }, { chance }) => {
     contender.pause();
-    await delay(ttlMs + chance.between(300, 3_000));
+    await delay(ttlMs + chance.between(700, 3_000));
     contender.resume();
   },
   "short pause": async ({ contender }, { chance }) => {
@@ -131,13 +131,13 @@ export async function disturb(
         await faults[name]?.(target, rig);
         busy.delete(worker);
       }
-      await delay(chance.between(100, 1_000));
+      await delay(chance.between(100, withPauses ? 400 : 1_000));
     }
   }
 
   async function disturbCluster(): Promise<void> {
     while (performance.now() < until) {
-      await delay(chance.between(3_000, 8_000));
+      await delay(chance.between(4_000, 10_000));
       const name = chance.oneOf(Object.keys(leaderFaults));
       count(name);
       await leaderFaults[name]?.(rig);

@@ -19,6 +19,11 @@ export function reportOf(recording: Recording, minutes: number): Report {
   const { truth, holds, revoked, pausesFromUs, faults, writes, fenced, givenUp, sessions, problems } =
     recording;
   const revokedIds = new Set(revoked.keys());
+  // Servers extend every lease when they change their leader, so a dead process may be waited for several times over.
+  const orphanedMs = (inPauses: boolean): number => {
+    const reigns = truth.reigns.filter(({ sinceUs }) => sinceUs >= pausesFromUs === inPauses);
+    return longest(figuresOf({ ...truth, reigns }, holds, revokedIds), ({ orphanMs }) => orphanMs);
+  };
   const calm = figuresOf(
     truth,
     holds.filter(({ acquiredUs }) => acquiredUs < pausesFromUs),
@@ -48,12 +53,13 @@ export function reportOf(recording: Recording, minutes: number): Report {
       .map(([name, count]) => `${name} ${count}`)
       .join(", ")}`,
     ...whole.map(
-      ({ kind, acquisitions, outOfOrder, overlapMs, orphanMs, writes: written }) =>
+      ({ kind, acquisitions, outOfOrder, overlapMs, writes: written }) =>
         `${kind}: acquisitions ${acquisitions}, out of order ${outOfOrder}, overlap of isHeld() ${ms(overlapMs)}, ` +
-        `longest without a holder who knows ${ms(orphanMs)}, guarded writes ${written.guarded + written.compared}`,
+        `guarded writes ${written.guarded + written.compared}`,
     ),
     `sessions ${sessions}, attempts given up ${givenUp}, writes refused ${refused}, fenced writes ${fenced.accepted} (refused ${fenced.refused}), ` +
       `leases revoked ${toldMs.length}, told after ${ms(Math.max(0, ...toldMs))}`,
+    `longest time in which the first in the queue did not know ${ms(orphanedMs(false))} without / ${ms(orphanedMs(true))} with pauses`,
     `acquisitions ${total((figure) => figure.acquisitions)}, guarded violations ${violations}, longest belief overlap ` +
       `${ms(withoutPauses)} without / ${ms(withPauses)} with pauses, control (unguarded) violations ${control}, phantom ${phantoms}`,
   ];

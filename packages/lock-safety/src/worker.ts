@@ -48,7 +48,13 @@ function writeFenced(kind: (typeof kinds)[number], token: string): Promise<void>
 }
 
 const newCounts = (): WriteCounts => ({ acknowledged: 0, refused: 0, failed: 0 });
-const counts = { guarded: newCounts(), compared: newCounts(), control: newCounts(), givenUp: 0, sessions: 0 };
+const counts = {
+  guarded: newCounts(),
+  compared: newCounts(),
+  control: newCounts(),
+  givenUp: 0,
+  sessions: 0,
+};
 const chance = createChance(seed);
 
 await connection.ready({ timeoutMs: 30_000 });
