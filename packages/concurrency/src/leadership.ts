@@ -38,9 +38,10 @@ export class HeldLeadership extends HeldPlace implements Leadership {
     await this.place.write(toBytes(value, "value"), options);
   }
 
-  async resign(options?: WaitOptions): Promise<void> {
+  async resign(options: WaitOptions = {}): Promise<void> {
     checkOptions(tables.resign, options);
-    const limits = new CallLimits("resign", { timeoutMs: resignTimeoutMs, ...options });
+    const { signal, timeoutMs = resignTimeoutMs } = options;
+    const limits = new CallLimits("resign", { signal, timeoutMs });
     try {
       await limits.race(this.place.leave());
     } finally {

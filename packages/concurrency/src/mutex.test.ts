@@ -323,6 +323,17 @@ describe("Lock", () => {
     await lock.unlock();
   });
 
+  it("leaves the name to others of the session when it was lost, whether or not its holder releases it", async () => {
+    const { services, mutex } = await one();
+    const lost = await mutex.lock();
+    await services.kv.delete(lost.key);
+    const next = await mutex.lock({ timeoutMs: 1_000 });
+    expect([lost.isHeld(), next.isHeld()]).toEqual([false, true]);
+    await lost.unlock();
+    expect(next.isHeld()).toBe(true);
+    await next.unlock({ signal: undefined, timeoutMs: undefined });
+  });
+
   it("hears within a second that somebody revoked its lease, before the session would by itself", async () => {
     const { etcd, session, mutex } = await one();
     const lock = await mutex.lock();

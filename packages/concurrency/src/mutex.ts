@@ -89,11 +89,12 @@ export function createMutex(session: Session, name: BytesLike): Mutex {
 class HeldLock extends HeldPlace implements Lock {
   #released = false;
 
-  async unlock(options?: WaitOptions): Promise<void> {
+  async unlock(options: WaitOptions = {}): Promise<void> {
     checkOptions(tables.unlock, options);
     if (this.#released) throw new EtcdError("NOT_HOLDER", "mutex: lock has already been released");
     this.#released = true;
-    const limits = new CallLimits("unlock", { timeoutMs: unlockTimeoutMs, ...options });
+    const { signal, timeoutMs = unlockTimeoutMs } = options;
+    const limits = new CallLimits("unlock", { signal, timeoutMs });
     try {
       await limits.race(this.place.leave());
     } finally {

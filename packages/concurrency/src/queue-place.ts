@@ -28,7 +28,7 @@ export interface Entry {
 }
 
 // Most locks are held for less, and need no watch to tell that their key was deleted by somebody else.
-const watchAfterMs = 250;
+const watchAfterMs = 100;
 // To tell a lost lease from a deleted key takes one answer; nobody is left believing for longer than this.
 const verdictMs = 300;
 // An entry that took longer may have been sent more than once, on links one of which has fallen silent. What was sent there
@@ -215,6 +215,8 @@ export class QueuePlace implements Ownership {
     await this.session.check({ timeoutMs: verdictMs, signal: this.signal }).catch(() => undefined);
     const text = cause === undefined ? "was deleted by somebody else" : "cannot be watched any more";
     this.#end(new EtcdError("NOT_HOLDER", `the session's key in the queue ${text}`, { cause }));
+    // Its holder may have nothing left to do with it, and others of the session wait.
+    this.abandon();
   }
 
   #end(reason: unknown): void {

@@ -24,6 +24,7 @@ export async function reachFront(
     if (found !== undefined) await onFound?.(place, found.value);
     limits.doing = "waiting behind other sessions";
     if (!first) await place.reachFront(limits.signal);
+    limits.signal.throwIfAborted();
     return place;
   } catch (error) {
     place.abandon();
@@ -45,6 +46,7 @@ export async function takeIfFree(
   const place = new QueuePlace(session, queue, turn);
   try {
     const { first } = await limits.race(place.enter(value, true));
+    limits.signal.throwIfAborted();
     if (first) return place;
     // What it may have found is a place of a program that had the lease before, and does not wait any longer.
     await limits.race(place.leave());
