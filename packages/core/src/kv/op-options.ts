@@ -26,7 +26,7 @@ export interface GetOpOptions {
    * works without a quorum. Default `false`: the answer reflects every write that was acknowledged before the call.
    */
   readonly serializable?: boolean | undefined;
-  /** Leaves values out: every `value` is empty. Default `false`. */
+  /** Leaves values out: every `value` is empty, and from etcd 3.7 on every `lease` is `0n`. Default `false`. */
   readonly keysOnly?: boolean | undefined;
 }
 
