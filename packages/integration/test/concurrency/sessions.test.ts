@@ -35,6 +35,15 @@ describeEachEtcd("a session", (etcd) => {
     expect((await services.leases.timeToLive(usual.leaseId))?.grantedTtlSeconds).toBe(60);
   });
 
+  // F70
+  it.concurrent("goes by the time to live that it was granted, not the one that it asked for", async () => {
+    await using one = await participant(shared.connect(), { ttlSeconds: 1 });
+    const { ttlSeconds, leaseId } = one.session;
+    expect(ttlSeconds).toBeGreaterThanOrEqual(2);
+    expect((await one.services.leases.timeToLive(leaseId))?.grantedTtlSeconds).toBe(ttlSeconds);
+    expect(one.session.remainingMs()).toBeGreaterThan(1_000);
+  });
+
   // session_test.go:TestSessionCtx
   it.concurrent("aborts its signal when it is orphaned, closed or lost", async () => {
     await using connection = shared.connect();
