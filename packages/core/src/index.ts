@@ -180,6 +180,10 @@ export { sleep } from "./connection/sleep.js";
 export { printable } from "./errors/from-transport.js";
 export { findServerError, type ServerError } from "./errors/server-errors.js";
 
+// For packages of the family whose calls take several steps
+
+export { CallLimits, type WaitOptions, withinLimits } from "./call-limits.js";
+
 // For packages of the family that call services of etcd
 
 export { callUnary } from "./call-unary.js";

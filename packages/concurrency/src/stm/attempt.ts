@@ -1,5 +1,6 @@
 import {
   type BytesLike,
+  type CallLimits,
   EtcdError,
   isEtcdError,
   type KeyValue,
@@ -9,7 +10,6 @@ import {
 } from "@etcdkit/core";
 import { ReadSet, type ReadSetup } from "./read-set.js";
 import { type Snapshot, snapshotOf } from "./snapshot.js";
-import { untilAborted } from "./time-limit.js";
 import type { StmPutOptions, StmTransaction } from "./transaction.js";
 import { WriteSet } from "./write-set.js";
 
@@ -39,13 +39,14 @@ export class Attempt implements StmTransaction {
 
   /** Runs `apply` on this attempt, which is over then, also if `apply` goes on after an abort. */
   async run<T>(
-    signal: AbortSignal,
+    limits: CallLimits,
     prefetch: readonly Uint8Array[],
     apply: (tx: StmTransaction) => T | PromiseLike<T>,
   ): Promise<T> {
     try {
-      await untilAborted(signal, () => this.#reads.prefetch(prefetch));
-      const value = await untilAborted(signal, async () => await apply(this));
+      limits.signal.throwIfAborted();
+      await limits.race(this.#reads.prefetch(prefetch));
+      const value = await limits.race((async () => await apply(this))());
       if (this.#reads.failure !== undefined) throw this.#reads.failure.error;
       return value;
     } catch (error) {

@@ -1,7 +1,9 @@
 import {
   type BackOff,
+  CallLimits,
   EtcdError,
   type KvExecutor,
+  outcomeOf,
   pauseMs,
   type ResponseHeader,
   sleep,
@@ -12,7 +14,6 @@ import { isolationRules } from "./isolation.js";
 import { checkArguments, prefetchKeys, type StmOptions } from "./options.js";
 import type { ReadSetup } from "./read-set.js";
 import type { Snapshot } from "./snapshot.js";
-import { TimeLimit } from "./time-limit.js";
 import type { StmTransaction } from "./transaction.js";
 
 /** What a committed transaction leaves behind. */
@@ -57,8 +58,8 @@ export async function stm<T>(
   const { isolation = "serializable-snapshot", prefetch = [], maxAttempts = defaultMaxAttempts } = options;
   const { timeoutMs = Number.POSITIVE_INFINITY, clock = systemClock, requireLeader, headers } = options;
   const prefetched = prefetchKeys(prefetch);
-  const limit = new TimeLimit(options.signal, timeoutMs, clock);
-  const { signal } = limit;
+  const limits = new CallLimits("the transaction", { signal: options.signal, timeoutMs }, clock);
+  const { signal } = limits;
   const call = { signal, requireLeader, headers };
   const setup: ReadSetup = { kv, call, rules: isolationRules[isolation] };
   let committing = false;
@@ -68,7 +69,7 @@ export async function stm<T>(
       const attempt = new Attempt(setup, known);
       known = undefined;
       try {
-        const value = await attempt.run(signal, prefetched, apply);
+        const value = await attempt.run(limits, prefetched, apply);
         signal.throwIfAborted();
         committing = true;
         const commit = await attempt.commit();
@@ -87,9 +88,9 @@ export async function stm<T>(
       }
     }
   } catch (error) {
-    throw limit.told(error, committing);
+    throw limits.told(error, committing ? (outcomeOf(error) ?? "unknown") : "not-applied");
   } finally {
-    limit.end();
+    limits.end();
   }
 }
 
