@@ -137,7 +137,7 @@ export async function disturb(
 
   async function disturbCluster(): Promise<void> {
     while (performance.now() < until) {
-      await delay(chance.between(4_000, 10_000));
+      await delay(chance.between(5_000, 14_000));
       const name = chance.oneOf(Object.keys(leaderFaults));
       count(name);
       await leaderFaults[name]?.(rig);
