@@ -1,39 +1,40 @@
-import type { Connection, KvExecutor, Leases, WatchOpener } from "@etcdkit/core";
+import type { Connection } from "@etcdkit/core";
 import { createKv } from "@etcdkit/kv";
 import { createLeases } from "@etcdkit/lease";
-import { openLeasingKv } from "@etcdkit/leasing";
+import { type LeasingKv, type LeasingServices, openLeasingKv } from "@etcdkit/leasing";
 import { withNamespace } from "@etcdkit/namespace";
 import { describeKv, type KvFixture } from "@etcdkit/testing/compliance";
 import { createWatcher } from "@etcdkit/watch";
-import { describeEachEtcd, describeOldestAndNewestEtcd } from "../support/each-etcd.js";
+import { afterAll } from "vitest";
+import { describeEachEtcd, describeOldestAndNewestEtcd, type SharedCluster } from "../support/each-etcd.js";
 
-function servicesOf(connection: Connection): {
-  readonly kv: KvExecutor;
-  readonly leases: Leases;
-  readonly watcher: WatchOpener;
-} {
-  return {
-    kv: createKv(connection),
-    leases: createLeases(connection),
-    watcher: createWatcher(connection),
+/** Opens leasing clients, the innermost first, on the services of a connection. */
+type Opening = (services: LeasingServices) => Promise<readonly LeasingKv[]>;
+
+/** All cases share one client: each finds in memory what those before it have left there. */
+function sharedClient(shared: SharedCluster, open: Opening): () => Promise<KvFixture> {
+  let [connection, opening]: [Connection?, Promise<readonly LeasingKv[]>?] = [];
+  afterAll(async () => {
+    for (const kv of (await opening)?.toReversed() ?? []) await kv.close();
+    await connection?.close();
+  });
+  return async () => {
+    connection ??= shared.connect();
+    opening ??= open({
+      kv: createKv(connection),
+      leases: createLeases(connection),
+      watcher: createWatcher(connection),
+    });
+    const kv = (await opening).at(-1);
+    if (kv === undefined) throw new Error("nothing was opened");
+    return { kv, [Symbol.asyncDispose]: () => Promise.resolve() };
   };
 }
 
 describeEachEtcd("the compliance suite", (etcd) => {
-  const shared = etcd.shared();
-
-  async function wrapped(): Promise<KvFixture> {
-    const connection = shared.connect();
-    const kv = await openLeasingKv(servicesOf(connection), "leasing/");
-    return {
-      kv,
-      async [Symbol.asyncDispose]() {
-        await kv.close();
-        await connection.close();
-      },
-    };
-  }
-
+  const wrapped = sharedClient(etcd.shared(), async (services) => [
+    await openLeasingKv(services, "leasing/"),
+  ]);
   describeKv("a leasing kv", wrapped, { maxTxnOps: 64 });
 });
 
@@ -41,36 +42,16 @@ describeEachEtcd("the compliance suite", (etcd) => {
 describeOldestAndNewestEtcd("the compliance suite", (etcd) => {
   // Each wrapper puts guards of its own around a transaction.
   const shared = etcd.shared({ args: ["--max-txn-ops=256"] });
-
-  async function wrappedTwice(): Promise<KvFixture> {
-    const connection = shared.connect();
-    const services = servicesOf(connection);
+  const wrappedTwice = sharedClient(shared, async (services) => {
     const inner = await openLeasingKv(services, "inner/", { maxTxnOps: 128 });
-    const kv = await openLeasingKv({ ...services, kv: inner }, "outer/");
-    return {
-      kv,
-      async [Symbol.asyncDispose]() {
-        await kv.close();
-        await inner.close();
-        await connection.close();
-      },
-    };
-  }
-
-  async function inNamespace(): Promise<KvFixture> {
-    const connection = shared.connect();
-    const { kv, leases, watcher } = servicesOf(connection);
-    const services = withNamespace({ kv, leases, watcher }, "tenant/");
-    const leasing = await openLeasingKv(services, "leasing/");
-    return {
-      kv: leasing,
-      async [Symbol.asyncDispose]() {
-        await leasing.close();
-        await connection.close();
-      },
-    };
-  }
-
+    return [inner, await openLeasingKv({ ...services, kv: inner }, "outer/")];
+  });
   describeKv("a leasing kv over a leasing kv", wrappedTwice, { maxTxnOps: 64 });
+});
+
+describeOldestAndNewestEtcd("the compliance suite", (etcd) => {
+  const inNamespace = sharedClient(etcd.shared(), async (services) => [
+    await openLeasingKv(withNamespace({ ...services }, "tenant/"), "leasing/"),
+  ]);
   describeKv("a leasing kv in a namespace", inNamespace, { maxTxnOps: 64 });
 });
