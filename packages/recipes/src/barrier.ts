@@ -1,4 +1,3 @@
-import type { WaitOptions } from "@etcdkit/concurrency";
 import {
   type BytesLike,
   type CallOptions,
@@ -9,6 +8,8 @@ import {
   kvFrom,
   op,
   optionTable,
+  type WaitOptions,
+  withinLimits,
 } from "@etcdkit/core";
 import {
   checkServices,
@@ -19,7 +20,6 @@ import {
   waitTable,
 } from "./arguments.js";
 import { nextChange } from "./next-change.js";
-import { within } from "./within.js";
 
 /** A gate that somebody holds shut, and anybody may wait at. It is shut as long as its key exists. */
 export interface Barrier {
@@ -82,7 +82,7 @@ export function createBarrier(services: RecipeServices, key: BytesLike): Barrier
 
     async wait(options) {
       checkOptions(tables.wait, options);
-      await within(options, [], "the barrier to be released", async (signal) => {
+      await withinLimits("wait", options, async ({ signal }) => {
         while (true) {
           const call = { keysOnly: true, signal, timeoutMs: Number.POSITIVE_INFINITY };
           const { kvs, header } = await kv.range(gate, call);

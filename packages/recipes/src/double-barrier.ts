@@ -1,6 +1,7 @@
-import type { Session, WaitOptions } from "@etcdkit/concurrency";
+import type { Session } from "@etcdkit/concurrency";
 import {
   type BytesLike,
+  type CallLimits,
   checkOptions,
   checkPositiveInteger,
   compareBytes,
@@ -8,11 +9,12 @@ import {
   type KeyValue,
   op,
   type ResponseHeader,
+  type WaitOptions,
+  withinLimits,
 } from "@etcdkit/core";
 import { checkSession, keyUnder, waitTable } from "./arguments.js";
 import { nextChange } from "./next-change.js";
 import { createOwnKey, type OwnKey } from "./own-key.js";
-import { within } from "./within.js";
 
 /** One participant of a double barrier. */
 export interface DoubleBarrier {
@@ -64,12 +66,15 @@ export function createDoubleBarrier(session: Session, key: BytesLike, count: num
   /** One call at a time: a participant cannot do two things at once. */
   let busy = false;
 
-  async function enter(signal: AbortSignal): Promise<OwnKey> {
+  async function enter(limits: CallLimits): Promise<OwnKey> {
+    const { signal } = limits;
+    limits.follow(session.signal);
     const before = await kv.range(waiters, { countOnly: true, signal, timeoutMs: forever });
     if (before.count >= count) throw tooMany(count);
-    const own = await createOwnKey(session, directory, signal);
+    const own = await createOwnKey(session, directory, limits);
     try {
-      await within({ signal }, [own.signal], "the others", (either) => arrive(own, either));
+      limits.follow(own.signal);
+      await arrive(own, signal);
       return own;
     } catch (error) {
       // The error is what matters; if the key cannot be removed now it is in the background.
@@ -157,7 +162,7 @@ export function createDoubleBarrier(session: Session, key: BytesLike, count: num
       checkOptions(tables.enter, options);
       await alone(async () => {
         if (own !== undefined) throw new TypeError("the participant is in already: it must leave first");
-        own = await within(options, [session.signal], "the others to enter", enter);
+        own = await withinLimits("enter", options, enter);
       });
     },
 
@@ -166,7 +171,10 @@ export function createDoubleBarrier(session: Session, key: BytesLike, count: num
       await alone(async () => {
         const stay = own;
         if (stay === undefined) throw new TypeError("the participant is not in: it must enter first");
-        await within(options, [session.signal], "the others to leave", (signal) => leave(stay, signal));
+        await withinLimits("leave", options, (limits) => {
+          limits.follow(session.signal);
+          return leave(stay, limits.signal);
+        });
         own = undefined;
         leftAt = undefined;
       });

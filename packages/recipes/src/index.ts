@@ -1,4 +1,3 @@
-export type { WaitOptions } from "@etcdkit/concurrency";
 export type { OnceOptions, RecipeServices } from "./arguments.js";
 export { type Barrier, createBarrier } from "./barrier.js";
 export { createDoubleBarrier, type DoubleBarrier } from "./double-barrier.js";

@@ -1,4 +1,4 @@
-import { EtcdError, type TxnOp, utf8 } from "@etcdkit/core";
+import { CallLimits, EtcdError, type TxnOp, utf8 } from "@etcdkit/core";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import {
   type Answer,
@@ -14,7 +14,7 @@ import { gate } from "../test/gate.js";
 import { createOwnKey, createOwnKeyIfFree } from "./own-key.js";
 
 const directory = new TextEncoder().encode("d/");
-const { signal } = new AbortController();
+const limits = new CallLimits("a call");
 const deleted: Answer = () => ({ header: header(30n), deleted: 1, prevKvs: [] });
 const unavailable = new EtcdError("UNAVAILABLE", "no", { outcome: "unknown" });
 
@@ -24,7 +24,7 @@ afterEach(() => void vi.useRealTimers());
 it("is made with the session's lease, repeatably, and removed", async () => {
   const kv = scriptedKv(() => txn(9n, true, {}), deleted);
   const { session } = fakeSession(kv);
-  const own = await createOwnKey(session, directory, signal);
+  const own = await createOwnKey(session, directory, limits);
   expect(own.createRevision).toBe(9n);
   expect(utf8(own.key)).toMatch(/^d\/[0-9]{19}$/);
   expect(kv.asked[0]).toMatchObject({ success: [{ type: "put", key: own.key, leaseId: 77n }] });
@@ -40,7 +40,7 @@ it("is one's own when a lost answer was that it was made, and made anew when som
     () => txn(10n, false, found(10n, pair("d/2", "", 8n, 77n))),
     deleted,
   );
-  const own = await createOwnKey(fakeSession(kv).session, directory, signal);
+  const own = await createOwnKey(fakeSession(kv).session, directory, limits);
   const [first, second] = kv.asked as [TxnOp, TxnOp];
   expect(first.compare[0]?.key).not.toEqual(second.compare[0]?.key);
   expect([own.createRevision, utf8(own.key)]).toEqual([8n, utf8(second.compare[0]?.key ?? directory)]);
@@ -50,7 +50,7 @@ it("is one's own when a lost answer was that it was made, and made anew when som
 it("is not made where it has to be the only one, and is not", async () => {
   const kv = scriptedKv(() => txn(9n, false, found(9n)));
   expect(
-    await createOwnKeyIfFree(fakeSession(kv).session, directory, { prefix: "w/" }, signal),
+    await createOwnKeyIfFree(fakeSession(kv).session, directory, { prefix: "w/" }, limits),
   ).toBeUndefined();
   expect(kv.asked[0]).toMatchObject({
     compare: [{ target: "version" }, { target: "version", rangeEnd: expect.anything() }],
@@ -61,7 +61,11 @@ it("is removed when its caller has given up before it was made", async () => {
   const answer = gate<unknown>();
   const kv = scriptedKv(() => answer.promise, deleted);
   const controller = new AbortController();
-  const making = createOwnKey(fakeSession(kv).session, directory, controller.signal);
+  const making = createOwnKey(
+    fakeSession(kv).session,
+    directory,
+    new CallLimits("a call", { signal: controller.signal }),
+  );
   controller.abort("enough");
   await expect(making).rejects.toBe("enough");
   expect(kv.asked).toHaveLength(1);
@@ -72,7 +76,7 @@ it("is removed when its caller has given up before it was made", async () => {
 
 it("is removed, and once more after a while, when it is not known whether it was made", async () => {
   const kv = scriptedKv(() => Promise.reject(unavailable), deleted, deleted);
-  await expect(createOwnKey(fakeSession(kv).session, directory, signal)).rejects.toBe(unavailable);
+  await expect(createOwnKey(fakeSession(kv).session, directory, limits)).rejects.toBe(unavailable);
   await vi.waitFor(() => expect(kv.asked).toHaveLength(2));
   await vi.advanceTimersByTimeAsync(10_000);
   expect(kv.asked.map(({ type }) => type)).toEqual(["txn", "delete", "delete"]);
@@ -82,7 +86,7 @@ it("is removed, and once more after a while, when it is not known whether it was
 it("is not looked for again when it is known not to have been made", async () => {
   const refused = new EtcdError("PERMISSION_DENIED", "no", { outcome: "not-applied" });
   const kv = scriptedKv(() => Promise.reject(refused));
-  await expect(createOwnKey(fakeSession(kv).session, directory, signal)).rejects.toBe(refused);
+  await expect(createOwnKey(fakeSession(kv).session, directory, limits)).rejects.toBe(refused);
   expect(kv.asked).toHaveLength(1);
 });
 
@@ -96,13 +100,13 @@ it("tells that the session is lost when its lease is not known", async () => {
     end(lost);
     throw lost;
   };
-  await expect(createOwnKey({ ...session, check }, directory, signal)).rejects.toBe(lost);
+  await expect(createOwnKey({ ...session, check }, directory, limits)).rejects.toBe(lost);
 });
 
 it("is removed in the background for as long as that fails, and the session lives", async () => {
   const fails: Answer = () => Promise.reject(unavailable);
   const kv = scriptedKv(() => txn(9n, true, {}), fails, fails, fails, deleted);
-  const own = await createOwnKey(fakeSession(kv).session, directory, signal);
+  const own = await createOwnKey(fakeSession(kv).session, directory, limits);
   await expect(own.remove()).rejects.toBe(unavailable);
   await vi.advanceTimersByTimeAsync(1_000);
   expect(kv.asked).toHaveLength(5);
@@ -110,7 +114,7 @@ it("is removed in the background for as long as that fails, and the session live
 
   const second = scriptedKv(() => txn(9n, true, {}), fails, fails, fails);
   const { session, end } = fakeSession(second);
-  const other = await createOwnKey(session, directory, signal);
+  const other = await createOwnKey(session, directory, limits);
   await expect(other.remove()).rejects.toBe(unavailable);
   end(new EtcdError("CLOSED", "over"));
   await vi.advanceTimersByTimeAsync(60_000);
@@ -121,7 +125,7 @@ it("is removed in the background for as long as that fails, and the session live
 it("is lost with the session, and cannot be removed then", async () => {
   const kv = scriptedKv(() => txn(9n, true, {}));
   const { session, end } = fakeSession(kv);
-  const own = await createOwnKey(session, directory, signal);
+  const own = await createOwnKey(session, directory, limits);
   expect([own.isHeld(), own.remainingMs()]).toEqual([true, 5_000]);
   const lost = new EtcdError("SESSION_LOST", "lost");
   end(lost);
@@ -137,7 +141,7 @@ it("is lost when somebody else deletes it, or it cannot be watched any more", as
   for (const outcome of [gone, denied]) {
     const kv = scriptedKv(() => txn(9n, true, {}));
     const watcher = scriptedWatcher(outcome);
-    const own = await createOwnKey(fakeSession(kv, watcher).session, directory, signal);
+    const own = await createOwnKey(fakeSession(kv, watcher).session, directory, limits);
     await vi.advanceTimersByTimeAsync(250);
     expect(own.signal.reason).toMatchObject({ code: "NOT_HOLDER" });
     expect(own.signal.reason.cause).toBe(outcome === denied ? denied : undefined);
@@ -153,7 +157,7 @@ it("is looked at again when history was compacted", async () => {
     () => found(50n),
   );
   const watcher = scriptedWatcher(compacted, compacted);
-  const own = await createOwnKey(fakeSession(kv, watcher).session, directory, signal);
+  const own = await createOwnKey(fakeSession(kv, watcher).session, directory, limits);
   await vi.advanceTimersByTimeAsync(250);
   expect(watcher.opened).toMatchObject([{ startRevision: 10n }, { startRevision: 41n }]);
   expect(own.signal.reason).toMatchObject({ code: "NOT_HOLDER" });

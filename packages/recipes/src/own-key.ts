@@ -1,6 +1,7 @@
 import { guardKv, type Ownership, type Session } from "@etcdkit/concurrency";
 import {
   type BackOff,
+  type CallLimits,
   type CallOptions,
   type Compare,
   compare,
@@ -19,7 +20,6 @@ import {
 } from "@etcdkit/core";
 import { nextChange } from "./next-change.js";
 import { uniqueNumber } from "./unique-number.js";
-import { orAborted } from "./within.js";
 
 const forever = Number.POSITIVE_INFINITY;
 // Most locks are held for less, and need no watch to tell that their key was deleted by somebody else.
@@ -35,15 +35,15 @@ const backOff: BackOff = { baseMs: 50, capMs: 5_000, jitter: 0.5 };
 /**
  * Makes a key `directory<number>` with no value, tied to the session.
  *
- * @param signal - When it aborts, the call rejects with its reason, and a key that was made is removed in the background.
- * @throws (rejects) `signal.reason`; the reason of `session.signal`, also when the lease turns out to be gone.
+ * @param limits - When they end the call, a key that was made is removed in the background.
+ * @throws (rejects) What ended the call; the reason of `session.signal`, also when the lease turns out to be gone.
  */
 export async function createOwnKey(
   session: Session,
   directory: Uint8Array,
-  signal: AbortSignal,
+  limits: CallLimits,
 ): Promise<OwnKey> {
-  const own = await answered(create(session, directory), signal);
+  const own = await answered(limits, () => create(session, directory));
   if (own === undefined) throw new Error("a key that no other key can prevent was not made");
   return own;
 }
@@ -53,15 +53,20 @@ export function createOwnKeyIfFree(
   session: Session,
   directory: Uint8Array,
   range: KeyRange,
-  signal: AbortSignal,
+  limits: CallLimits,
 ): Promise<OwnKey | undefined> {
-  return answered(create(session, directory, range), signal);
+  return answered(limits, () => create(session, directory, range));
 }
 
 /** Lets a creation go on when its caller gives up: only with its answer is it known what has to be removed. */
-async function answered(creating: Promise<OwnKey | undefined>, signal: AbortSignal) {
+async function answered(
+  limits: CallLimits,
+  create: () => Promise<OwnKey | undefined>,
+): Promise<OwnKey | undefined> {
+  limits.signal.throwIfAborted();
+  const creating = create();
   try {
-    return await orAborted(creating, signal);
+    return await limits.race(creating);
   } catch (error) {
     void creating.then((own) => own?.abandon()).catch(() => undefined);
     throw error;

@@ -9,12 +9,12 @@ import {
   kvFrom,
   op,
   toBytes,
+  withinLimits,
 } from "@etcdkit/core";
 import { checkServices, keyUnder, type OnceOptions, onceTable, type RecipeServices } from "./arguments.js";
 import { firstByKey } from "./first-item.js";
 import { type Dequeue, dequeuing, type Enqueued } from "./queue.js";
 import { Turns } from "./turns.js";
-import { within } from "./within.js";
 
 /** A queue in which urgent items overtake others. */
 export interface PriorityQueue extends Dequeue {
@@ -79,11 +79,9 @@ export function createPriorityQueue(services: RecipeServices, prefix: BytesLike)
       if (!Number.isInteger(priority) || priority < 0 || priority > highestPriority) {
         throw new RangeError(`priority must be a whole number from 0 to ${highestPriority}`);
       }
-      return await within(
-        { signal: call?.signal, timeoutMs: call?.timeoutMs },
-        [],
-        "a place in the queue",
-        (signal) => turns.run(signal, () => store(value, priority, { ...call, signal })),
+      const { signal, timeoutMs } = call ?? {};
+      return await withinLimits("enqueue", { signal, timeoutMs }, (limits) =>
+        turns.run(limits.signal, () => store(value, priority, { ...call, signal: limits.signal })),
       );
     },
     ...dequeuing(services, firstByKey(kv, { prefix: directory })),

@@ -1,6 +1,6 @@
-import type { WaitOptions } from "@etcdkit/concurrency";
 import {
   type BytesLike,
+  type CallLimits,
   type CallOptions,
   callChecks,
   checkOptions,
@@ -10,13 +10,15 @@ import {
   op,
   optionTable,
   toBytes,
+  type WaitOptions,
+  withinLimits,
 } from "@etcdkit/core";
 import { checkServices, keyUnder, type RecipeServices, waitTable } from "./arguments.js";
 import { type FirstItem, firstByAge } from "./first-item.js";
+import { itemsOf, noteItem } from "./items-of.js";
 import { takeFirst, tryTakeFirst } from "./take-first.js";
 import { Turns } from "./turns.js";
 import { uniqueNumber } from "./unique-number.js";
-import { within } from "./within.js";
 
 /** Where an item was put. */
 export interface Enqueued {
@@ -91,13 +93,28 @@ export function dequeuing(services: RecipeServices, items: FirstItem): Dequeue {
   return {
     async dequeue(options) {
       checkOptions(dequeueTable, options);
-      return await within(options, [], "an item of the queue", (signal) =>
-        turns.run(signal, () => takeFirst(kv, services.watcher, items, signal)),
+      return await withinLimits("dequeue", options, (limits) =>
+        keepingItems(limits, ({ signal }) =>
+          turns.run(signal, () => takeFirst(kv, services.watcher, items, signal)),
+        ),
       );
     },
     async tryDequeue(options) {
       checkOptions(tryDequeueTable, options);
-      return await within(options, [], "the queue", (signal) => tryTakeFirst(kv, items, signal));
+      return await withinLimits("tryDequeue", options, (limits) =>
+        keepingItems(limits, ({ signal }) => tryTakeFirst(kv, items, signal)),
+      );
     },
   };
+}
+
+/** Lets the error that is told when the time is up have the items of the one that ended the work. */
+async function keepingItems<T>(limits: CallLimits, work: (limits: CallLimits) => Promise<T>): Promise<T> {
+  try {
+    return await work(limits);
+  } catch (error) {
+    const told = limits.told(error);
+    if (told !== error) for (const item of itemsOf(error)) noteItem(told, item);
+    throw told;
+  }
 }

@@ -1,4 +1,4 @@
-import { type Holding, type Session, type WaitOptions, waitForPredecessors } from "@etcdkit/concurrency";
+import { type Holding, type Session, waitForPredecessors } from "@etcdkit/concurrency";
 import {
   type BytesLike,
   type Compare,
@@ -7,10 +7,11 @@ import {
   type Kv,
   type KvExecutor,
   prefixEnd,
+  type WaitOptions,
+  withinLimits,
 } from "@etcdkit/core";
 import { checkSession, keyUnder, waitTable } from "./arguments.js";
 import { createOwnKey, createOwnKeyIfFree, type OwnKey } from "./own-key.js";
-import { within } from "./within.js";
 
 /** A read or write lock that is held. Disposed of by `await using`, it is released if it was not yet. */
 export interface RwLock extends Holding, AsyncDisposable {
@@ -84,13 +85,13 @@ export function createRwMutex(session: Session, name: BytesLike): RwMutex {
 
   function lock(kind: RwLock["kind"], options: WaitOptions | undefined): Promise<RwLock> {
     const { directory, before } = kinds[kind];
-    return within(options, [session.signal], `the ${kind} lock`, async (signal) => {
-      const own = await createOwnKey(session, directory, signal);
+    return withinLimits(`${kind}Lock`, options, async (limits) => {
+      limits.follow(session.signal);
+      const own = await createOwnKey(session, directory, limits);
       try {
-        await within({ signal }, [own.signal], "its turn", async (either) => {
-          await waitForPredecessors(session, before, own.createRevision - 1n, { signal: either });
-          await own.check(either);
-        });
+        limits.follow(own.signal);
+        await waitForPredecessors(session, before, own.createRevision - 1n, { signal: limits.signal });
+        await own.check(limits.signal);
         return new HeldRwLock(kind, own);
       } catch (error) {
         own.abandon();
@@ -101,8 +102,10 @@ export function createRwMutex(session: Session, name: BytesLike): RwMutex {
 
   function tryLock(kind: RwLock["kind"], options: WaitOptions | undefined): Promise<RwLock | undefined> {
     const { directory, before } = kinds[kind];
-    return within(options, [session.signal], "the cluster", async (signal) => {
-      const own = await createOwnKeyIfFree(session, directory, before, signal);
+    const what = kind === "read" ? "tryReadLock" : "tryWriteLock";
+    return withinLimits(what, options, async (limits) => {
+      limits.follow(session.signal);
+      const own = await createOwnKeyIfFree(session, directory, before, limits);
       return own && new HeldRwLock(kind, own);
     });
   }
