@@ -1,5 +1,6 @@
 import {
   type BytesLike,
+  type CallLimits,
   callChecks,
   checkFlag,
   checkOptions,
@@ -12,9 +13,10 @@ import {
   type ReadonlyKv,
   shareKeySpace,
   toBytes,
+  type WaitOptions,
   type Watcher,
+  withinLimits,
 } from "@etcdkit/core";
-import { CallLimits, type WaitOptions } from "./call-limits.js";
 import { HeldLeadership, type Leadership } from "./leadership.js";
 import { leavable } from "./leavable.js";
 import { observeLeaders } from "./observe-leaders.js";
@@ -116,12 +118,7 @@ export function createElection(
     if (!shareKeySpace(session.kv, kv)) {
       throw new TypeError("session must be of the namespace of the election: their key prefixes differ");
     }
-    const limits = new CallLimits(what, wait);
-    try {
-      return new HeldLeadership(await reach(limits));
-    } finally {
-      limits.end();
-    }
+    return await withinLimits(what, wait, async (limits) => new HeldLeadership(await reach(limits)));
   }
 
   return {

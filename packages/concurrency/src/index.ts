@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 
-export type { WaitOptions } from "./call-limits.js";
+export type { WaitOptions } from "@etcdkit/core";
 export { createElection, type Election, type ElectionOptions, type ElectionServices } from "./election.js";
 export {
   createElectionService,

@@ -1,5 +1,12 @@
-import { type BytesLike, callChecks, checkOptions, optionTable, toBytes } from "@etcdkit/core";
-import { CallLimits, type WaitOptions } from "./call-limits.js";
+import {
+  type BytesLike,
+  callChecks,
+  checkOptions,
+  optionTable,
+  toBytes,
+  type WaitOptions,
+  withinLimits,
+} from "@etcdkit/core";
 import { HeldPlace, type Holding } from "./holding.js";
 
 /** Being the leader of an election. Disposed of by `await using`, it is resigned from if it was not yet. */
@@ -41,12 +48,8 @@ export class HeldLeadership extends HeldPlace implements Leadership {
   async resign(options: WaitOptions = {}): Promise<void> {
     checkOptions(tables.resign, options);
     const { signal, timeoutMs = resignTimeoutMs } = options;
-    const limits = new CallLimits("resign", { signal, timeoutMs });
-    try {
-      await limits.race(this.place.leave());
-    } finally {
-      limits.end();
-    }
+    const left = this.place.leave();
+    await withinLimits("resign", { signal, timeoutMs }, (limits) => limits.race(left));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

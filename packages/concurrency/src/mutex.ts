@@ -1,5 +1,12 @@
-import { type BytesLike, callChecks, checkOptions, EtcdError, optionTable } from "@etcdkit/core";
-import { CallLimits, type WaitOptions } from "./call-limits.js";
+import {
+  type BytesLike,
+  callChecks,
+  checkOptions,
+  EtcdError,
+  optionTable,
+  type WaitOptions,
+  withinLimits,
+} from "@etcdkit/core";
 import { HeldPlace, type Holding } from "./holding.js";
 import { queueName, queuePrefix } from "./queue-name.js";
 import { reachFront, takeIfFree } from "./reach-front.js";
@@ -65,23 +72,19 @@ export function createMutex(session: Session, name: BytesLike): Mutex {
   return {
     async lock(options) {
       checkOptions(tables.lock, options);
-      const limits = new CallLimits("lock", options);
-      try {
-        return new HeldLock(await reachFront(session, queue, noValue, limits));
-      } finally {
-        limits.end();
-      }
+      return await withinLimits(
+        "lock",
+        options,
+        async (limits) => new HeldLock(await reachFront(session, queue, noValue, limits)),
+      );
     },
 
     async tryLock(options) {
       checkOptions(tables.tryLock, options);
-      const limits = new CallLimits("tryLock", options);
-      try {
+      return await withinLimits("tryLock", options, async (limits) => {
         const place = await takeIfFree(session, queue, noValue, limits);
         return place && new HeldLock(place);
-      } finally {
-        limits.end();
-      }
+      });
     },
   };
 }
@@ -94,12 +97,8 @@ class HeldLock extends HeldPlace implements Lock {
     if (this.#released) throw new EtcdError("NOT_HOLDER", "mutex: lock has already been released");
     this.#released = true;
     const { signal, timeoutMs = unlockTimeoutMs } = options;
-    const limits = new CallLimits("unlock", { signal, timeoutMs });
-    try {
-      await limits.race(this.place.leave());
-    } finally {
-      limits.end();
-    }
+    const left = this.place.leave();
+    await withinLimits("unlock", { signal, timeoutMs }, (limits) => limits.race(left));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -10,8 +10,8 @@ import {
   pauseMs,
   sleep,
   systemClock,
+  type WaitOptions,
 } from "@etcdkit/core";
-import type { WaitOptions } from "./call-limits.js";
 import { guardKv, type Ownership } from "./guard-kv.js";
 import type { QueueName } from "./queue-name.js";
 import type { Session } from "./session.js";
@@ -140,13 +140,17 @@ export class QueuePlace implements Ownership {
    * for now; that goes on by itself for as long as the session lives. Idempotent.
    */
   leave(): Promise<void> {
-    this.#leaving ??= this.#leave();
+    if (this.#leaving === undefined) {
+      this.#leaving = this.#leave();
+      // Whoever gave it up may not be there to hear of it any more.
+      this.#leaving.catch(() => undefined);
+    }
     return this.#leaving;
   }
 
   /** Gives the place up, whatever comes of it. */
   abandon(): void {
-    this.leave().catch(() => undefined);
+    void this.leave();
   }
 
   async #enter(value: Uint8Array, onlyIfFree: boolean): Promise<Entry> {

@@ -1,8 +1,10 @@
-import type { CallLimits } from "./call-limits.js";
+import type { CallLimits } from "@etcdkit/core";
 import type { QueueName } from "./queue-name.js";
 import { QueuePlace } from "./queue-place.js";
 import type { Session } from "./session.js";
 import type { Turn } from "./turns.js";
+
+const answer = "the cluster to answer";
 
 /**
  * Waits for the session's turn in this process, enters the queue of the cluster, and waits to be the first. Whatever ends
@@ -22,7 +24,7 @@ export async function reachFront(
     const { first, found } = await limits.race(place.enter(value));
     limits.follow(place.signal);
     if (found !== undefined) await onFound?.(place, found.value);
-    limits.doing = "waiting behind other sessions";
+    limits.waitingFor = "other sessions";
     if (!first) await place.reachFront(limits.signal);
     limits.signal.throwIfAborted();
     return place;
@@ -41,6 +43,7 @@ export async function takeIfFree(
 ): Promise<QueuePlace | undefined> {
   limits.follow(session.signal);
   limits.signal.throwIfAborted();
+  limits.waitingFor = answer;
   const turn = session.turns.tryTake(queue.key);
   if (turn === undefined) return undefined;
   const place = new QueuePlace(session, queue, turn);
@@ -77,10 +80,9 @@ export async function resumePlace(
 
 /** Waits for what other tasks of the session do with the key, such as removing it. */
 async function takeTurn(session: Session, { key }: QueueName, limits: CallLimits): Promise<Turn> {
-  const { doing } = limits;
   limits.follow(session.signal);
-  limits.doing = "waiting for other tasks of the session";
+  limits.waitingFor = "other tasks of the session";
   const turn = await session.turns.take(key, limits.signal);
-  limits.doing = doing;
+  limits.waitingFor = answer;
   return turn;
 }

@@ -1,5 +1,4 @@
-import { EtcdError } from "@etcdkit/core";
-import type { WaitOptions } from "./call-limits.js";
+import { EtcdError, type WaitOptions } from "@etcdkit/core";
 import type { Lock, Mutex } from "./mutex.js";
 
 /**
