@@ -1,13 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"net/http"
 	"runtime"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -198,13 +194,13 @@ func drain(ctx context.Context, kept []<-chan *clientv3.LeaseKeepAliveResponse) 
 }
 
 // inParallel does some of the work at any time, and returns the first failure.
-func inParallel(leases []clientv3.LeaseID, do func(i int, id clientv3.LeaseID) error) error {
+func inParallel[T any](parts []T, do func(i int, part T) error) error {
 	var wait sync.WaitGroup
 	failures := make(chan error, grantsAtOnce)
 	for worker := range grantsAtOnce {
 		wait.Go(func() {
-			for i := worker; i < len(leases); i += grantsAtOnce {
-				if err := do(i, leases[i]); err != nil {
+			for i := worker; i < len(parts); i += grantsAtOnce {
+				if err := do(i, parts[i]); err != nil {
 					failures <- err
 					return
 				}
@@ -214,26 +210,6 @@ func inParallel(leases []clientv3.LeaseID, do func(i int, id clientv3.LeaseID) e
 	wait.Wait()
 	close(failures)
 	return <-failures
-}
-
-// renewalCount is what the server says, past the client.
-func renewalCount(ctx context.Context, endpoint string) (uint64, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, endpoint+"/metrics", nil)
-	if err != nil {
-		return 0, err
-	}
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return 0, err
-	}
-	defer answer.Body.Close()
-	for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
-		if text, found := strings.CutPrefix(lines.Text(), "etcd_debugging_lease_renewed_total "); found {
-			count, err := strconv.ParseFloat(text, 64)
-			return uint64(count), err
-		}
-	}
-	return 0, fmt.Errorf("%s does not count renewals", endpoint)
 }
 
 // settledBytes is what heap and stacks hold once there is no garbage left: goroutines are how this client holds things.

@@ -28,6 +28,9 @@ type sample struct {
 	Collections    uint32      `json:"collections"`
 	Latencies      [][2]uint64 `json:"latencies"`
 	HeldBytes      *int64      `json:"heldBytes,omitempty"`
+
+	RequestsPerOperation *float64 `json:"requestsPerOperation,omitempty"`
+	EventsPerOperation   *float64 `json:"eventsPerOperation,omitempty"`
 }
 
 func main() {
@@ -55,18 +58,26 @@ func run(argument string) (*sample, error) {
 	if j.Workload.holds() {
 		return j.measureHolding(ctx, client)
 	}
-	operation, err := j.Workload.operation(client)
+	work, err := j.begin(ctx, client)
 	if err != nil {
 		return nil, err
 	}
-	if err := operation(ctx, 0); err != nil { // connects
+	if err := work.do(ctx, 0); err != nil { // connects
 		return nil, err
 	}
+	found, err := j.measure(ctx, work.do)
+	if err == nil && work.finish != nil {
+		err = work.finish(ctx, found)
+	}
+	return found, err
+}
+
+func (j job) measure(ctx context.Context, do operation) (*sample, error) {
 	warmUp, measured := milliseconds(j.WarmUpMs), milliseconds(j.MeasureMs)
 	if j.Workload.InFlight == 1 {
-		return measureInTurn(ctx, operation, warmUp, measured)
+		return measureInTurn(ctx, do, warmUp, measured)
 	}
-	return measure(ctx, operation, j.Workload.InFlight, warmUp, measured)
+	return measure(ctx, do, j.Workload.InFlight, warmUp, measured)
 }
 
 func milliseconds(count float64) time.Duration {

@@ -21,6 +21,8 @@ type workload struct {
 	Held             int    `json:"held"`
 	Read             bool   `json:"read"`
 	TTLSeconds       int64  `json:"ttlSeconds"`
+	Names            int    `json:"names"`
+	Sessions         int    `json:"sessions"`
 }
 
 func keyAt(index int) string {
@@ -37,6 +39,26 @@ func valueOf(bytes int) string {
 
 // operation does the operation with this number and fails when it was not really done.
 type operation func(ctx context.Context, index uint64) error
+
+// work is operations of which all is prepared.
+type work struct {
+	do operation
+	// finish looks whether everything was done, and adds to the sample what it found; nil where there is nothing to look at.
+	finish func(ctx context.Context, found *sample) error
+}
+
+func (j job) begin(ctx context.Context, client *clientv3.Client) (*work, error) {
+	switch j.Workload.Kind {
+	case "lock", "lock-contended":
+		return j.locks(ctx, client)
+	case "stm":
+		return j.transfers(ctx, client)
+	case "leasing-get":
+		return j.leasedReads(ctx, client)
+	}
+	do, err := j.Workload.operation(client)
+	return &work{do: do}, err
+}
 
 func (w workload) operation(client *clientv3.Client) (operation, error) {
 	keys := make([]string, w.Keys)

@@ -33,6 +33,10 @@ export interface Sample {
   readonly heldBytes?: number | undefined;
   /** The most that heap and buffers had at the end of an operation; only where that is measured. */
   readonly peakMemoryBytes?: number | undefined;
+  /** Messages that the server got for an operation, on average from the first to the last; only where it is asked. */
+  readonly requestsPerOperation?: number | undefined;
+  /** Events that it sent for an operation, at each watch; only where it is asked. */
+  readonly eventsPerOperation?: number | undefined;
   /** When it was measured, in microseconds of the monotonic clock; only where a profile is to be cut to it. */
   readonly window?: { readonly from: number; readonly until: number } | undefined;
 }

@@ -12,10 +12,10 @@ import type { OperationKind } from "./workloads/workload.js";
  */
 export async function measure(
   driver: Driver,
-  { workload, warmUpMs, measureMs }: Job,
+  { workload, endpoint, warmUpMs, measureMs }: Job,
   kind: OperationKind,
 ): Promise<Sample> {
-  const work = await kind.begin(driver, workload);
+  const work = await kind.begin(driver, workload, endpoint);
   const least = kind.least(workload);
   let next = 0;
   const done = async (): Promise<void> => {

@@ -1,3 +1,5 @@
+import type { LeasingDriver, LockDriver, StmDriver } from "./coordination-drivers.js";
+
 /**
  * One client at work on one server. Every method resolves with a number that shows that the work was done: the bytes of
  * the value for `get`, the keys for `range`, 1 for a `put` and for a `txn` that succeeded. A client that does not decode
@@ -14,6 +16,12 @@ export interface Driver {
   readonly watches?: WatchDriver | undefined;
   /** Left out where leases are not measured of the client. */
   readonly leases?: LeaseDriver | undefined;
+  /** Left out where locks are not measured of the client. */
+  readonly locks?: LockDriver | undefined;
+  /** Left out where it has none, or it is not measured. */
+  readonly stm?: StmDriver | undefined;
+  /** Left out where it has none, or they are not measured. */
+  readonly leasing?: LeasingDriver | undefined;
   close(): Promise<void>;
 }
 

@@ -1,6 +1,7 @@
 import { Etcd3 } from "etcd3";
 import type { Driver } from "./driver.js";
 import { etcd3Leases } from "./etcd3-leases.js";
+import { etcd3Locks } from "./etcd3-locks.js";
 import { etcd3Watches } from "./etcd3-watches.js";
 
 /** The client that npm has had so far, by its shortest ways that decode an answer. */
@@ -33,6 +34,7 @@ export async function openEtcd3(endpoint: string): Promise<Driver> {
     },
     watches: etcd3Watches(client),
     leases: etcd3Leases(client),
+    locks: etcd3Locks(client),
     async close() {
       client.close();
     },

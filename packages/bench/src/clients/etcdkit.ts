@@ -1,11 +1,15 @@
 import { type ConnectOptions, compare, createEtcd, op } from "etcdkit";
 import type { Driver } from "./driver.js";
 import { etcdkitLeases } from "./etcdkit-leases.js";
+import { etcdkitLeasing } from "./etcdkit-leasing.js";
+import { etcdkitLocks } from "./etcdkit-locks.js";
+import { etcdkitStm } from "./etcdkit-stm.js";
 import { etcdkitWatches } from "./etcdkit-watches.js";
 
 /** The whole client, as programs use it: with deadlines, balancing and everything else in place. */
 export async function openEtcdkit(endpoint: string, options: Partial<ConnectOptions> = {}): Promise<Driver> {
-  const { kv, watcher, leases, close } = createEtcd({ ...options, endpoints: endpoint });
+  const etcd = createEtcd({ ...options, endpoints: endpoint });
+  const { kv, watcher, leases, close } = etcd;
   return {
     async get(key) {
       const found = await kv.get(key);
@@ -32,6 +36,9 @@ export async function openEtcdkit(endpoint: string, options: Partial<ConnectOpti
     },
     watches: etcdkitWatches(watcher),
     leases: etcdkitLeases(leases),
+    locks: etcdkitLocks(etcd),
+    stm: etcdkitStm(kv),
+    leasing: etcdkitLeasing(etcd),
     close,
   };
 }

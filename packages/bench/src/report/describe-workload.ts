@@ -19,6 +19,14 @@ const descriptions: Readonly<Record<Workload["kind"], (workload: Workload) => st
   "watch-hold": (workload) =>
     `${some(workload.held, "watch", "watches")} of one key on one stream while nothing happens, ${workload.read === true ? "each with a reader that waits" : "without readers"}`,
   "lease-hold": (workload) => `${some(workload.held, "lease")} of ${workload.ttlSeconds} s kept alive`,
+  lock: (workload) =>
+    `lock and unlock, ${some(workload.names, "name")} in ${some(workload.sessions, "session")}, ${flightOf(workload)}`,
+  "lock-contended": (workload) =>
+    `lock and unlock of ${some(workload.names, "name")} by ${some(workload.inFlight, "contender")}, each in a session of its own`,
+  stm: (workload) =>
+    `transfer between 2 of ${some(workload.keys, "account")} by software transactional memory, ${flightOf(workload)}`,
+  "leasing-get": (workload) =>
+    `reads of ${some(workload.keys, "key")} that the client owns by leasing, one after the other, ${valuesOf(workload)}`,
 };
 
 function flightOf({ inFlight }: Workload): string {

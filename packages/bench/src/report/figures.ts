@@ -83,6 +83,15 @@ export const figures: readonly Figure[] = [
     etcd3: {},
     go: {},
   },
+  { title: "ops/s", metric: "rate", workloads: ["lock-1", "lock-64"], etcd3: {}, go: { must: 1 } },
+  {
+    title: "ops/s",
+    metric: "rate",
+    workloads: ["lock-contended-100", "stm-16", "stm-64", "stm-hot-16"],
+    etcd3: {},
+    go: {},
+  },
+  { title: "keys/s", metric: "keyRate", workloads: ["leasing-get"], etcd3: {}, go: {} },
 ];
 
 /** Holds a ratio of ours to theirs, or another value, against its bound. */

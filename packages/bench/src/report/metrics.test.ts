@@ -37,9 +37,17 @@ describe("metrics", () => {
     expect(metrics.peakMemory.of({ ...sample, peakMemoryBytes: 3 * 2 ** 20 }, named("leases-1000"))).toBe(3);
   });
 
+  it("count keys by themselves, and what the server had to do for an operation", () => {
+    expect(metrics.keyRate.of(sample, named("leasing-get"))).toBe(5_000);
+    const asked = { ...sample, requestsPerOperation: 6.5, eventsPerOperation: 1 };
+    expect(metrics.requests.of(asked, named("lock-contended-100"))).toBe(6.5);
+    expect(metrics.events.of(asked, named("lock-contended-100"))).toBe(1);
+  });
+
   it("say nothing of what a sample does not tell", () => {
     expect(metrics.heapEach.of(sample, named("leases-1000"))).toBeUndefined();
     expect(metrics.peakMemory.of(sample, named("leases-1000"))).toBeUndefined();
+    expect(metrics.requests.of(sample, named("lock-1"))).toBeUndefined();
   });
 });
 
@@ -64,6 +72,14 @@ describe("describeWorkload", () => {
     ],
     ["watchers-idle-10000", "10,000 watches of one key on one stream while nothing happens, without readers"],
     ["leases-10000", "10,000 leases of 9 s kept alive"],
+    ["lock-1", "lock and unlock, 1 name in 1 session, 1 in flight"],
+    ["lock-64", "lock and unlock, 64 names in 1 session, 64 in flight"],
+    ["lock-contended-100", "lock and unlock of 1 name by 100 contenders, each in a session of its own"],
+    ["stm-16", "transfer between 2 of 1,000 accounts by software transactional memory, 16 in flight"],
+    [
+      "leasing-get",
+      "reads of 1,000 keys that the client owns by leasing, one after the other, values of 256 B",
+    ],
   ])("says what %s is", (name, text) => {
     expect(describeWorkload(named(name))).toBe(`${name}: ${text}`);
   });

@@ -14,6 +14,7 @@ export interface Metric {
 export type MetricName =
   | "rate"
   | "eventRate"
+  | "keyRate"
   | "renewals"
   | "p50"
   | "p99"
@@ -25,6 +26,8 @@ export type MetricName =
   | "cpuPerSecond"
   | "heapEach"
   | "peakMemory"
+  | "requests"
+  | "events"
   | "rss"
   | "allocated"
   | "allocatedPerEvent";
@@ -32,11 +35,8 @@ export type MetricName =
 /** All of them. Which are shown is up to the kind of a workload. */
 export const metrics: Readonly<Record<MetricName, Metric>> = {
   rate: rate("ops/s"),
-  eventRate: {
-    title: "events/s",
-    better: "more",
-    of: ({ operations, seconds }, { keysPerOperation }) => (operations * keysPerOperation) / seconds,
-  },
+  eventRate: partRate("events/s"),
+  keyRate: partRate("keys/s"),
   renewals: rate("renewals/s"),
   p50: latency("p50, ms", 0.5),
   p99: latency("p99, ms", 0.99),
@@ -60,6 +60,16 @@ export const metrics: Readonly<Record<MetricName, Metric>> = {
     better: "less",
     of: ({ peakMemoryBytes }) => (peakMemoryBytes === undefined ? undefined : peakMemoryBytes / 2 ** 20),
   },
+  requests: {
+    title: "requests per op",
+    better: "less",
+    of: ({ requestsPerOperation }) => requestsPerOperation,
+  },
+  events: {
+    title: "watch events per op",
+    better: "less",
+    of: ({ eventsPerOperation }) => eventsPerOperation,
+  },
   rss: {
     title: "peak RSS, MiB",
     better: "less",
@@ -80,6 +90,14 @@ export const metrics: Readonly<Record<MetricName, Metric>> = {
 
 function rate(title: string): Metric {
   return { title, better: "more", of: ({ operations, seconds }) => operations / seconds };
+}
+
+function partRate(title: string): Metric {
+  return {
+    title,
+    better: "more",
+    of: ({ operations, seconds }, { keysPerOperation }) => (operations * keysPerOperation) / seconds,
+  };
 }
 
 function cpuPerOperation(title: string): Metric {

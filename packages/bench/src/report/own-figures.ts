@@ -5,8 +5,14 @@ import { type Column, markdownTable } from "./markdown-table.js";
 import { formatMetric, formatNumber, type MetricName, metrics } from "./metrics.js";
 import type { Summary } from "./summary.js";
 
-/** What a value of ours is seen beside: that of another client, as a ratio, or ours in another workload, as a difference. */
-export type Beside = { readonly client: string } | { readonly workload: string };
+/**
+ * What a value of ours is seen beside: that of another client, as a ratio, or ours in another workload, as a difference
+ * (`workload`) or as a ratio (`timesWorkload`).
+ */
+export type Beside =
+  | { readonly client: string }
+  | { readonly workload: string }
+  | { readonly timesWorkload: string };
 
 /** A promise about one value of ours. */
 export interface OwnFigure {
@@ -65,6 +71,20 @@ export const ownFigures: readonly OwnFigure[] = [
   },
   { title: "heap of a lease, B", metric: "heapEach", workload: "leases-1000", bound: {} },
   { title: "heap of a lease, B", metric: "heapEach", workload: "leases-10000", bound: { must: 1_024 } },
+  // Each release wakes the one who waits behind it, and nobody else.
+  {
+    title: "wake-ups for a release",
+    metric: "events",
+    workload: "lock-contended-100",
+    bound: { must: 1.01 },
+  },
+  {
+    title: "keys/s",
+    metric: "keyRate",
+    workload: "leasing-get",
+    beside: { timesWorkload: "get-1" },
+    bound: { must: 20 },
+  },
 ];
 
 /** The table of those of which something was measured; undefined where there is none. */
@@ -84,7 +104,8 @@ export function ownFiguresTable(summary: Summary): string | undefined {
     if (own === undefined) return [];
     const { better } = metrics[metric];
     const found = foundFor(summary, figure);
-    const shown = beside !== undefined && "client" in beside ? formatRatio(found) : formatMetric(found);
+    const isRatio = beside !== undefined && !("workload" in beside);
+    const shown = isRatio ? formatRatio(found) : formatMetric(found);
     const cells = [title, formatNumber(own.median), describeBeside(beside), shown];
     return [[workload, ...cells, formatBound(bound, better), judge(found, bound, better)]];
   });
@@ -96,6 +117,7 @@ function foundFor(summary: Summary, { metric, workload, beside }: OwnFigure): nu
   if (own === undefined) return undefined;
   if (beside === undefined) return own.median;
   if ("client" in beside) return ratio(own, summary.spread(workload, beside.client, metric));
+  if ("timesWorkload" in beside) return ratio(own, summary.spread(beside.timesWorkload, "ours", metric));
   const other = summary.spread(beside.workload, "ours", metric);
   return other && own.median - other.median;
 }
@@ -103,5 +125,6 @@ function foundFor(summary: Summary, { metric, workload, beside }: OwnFigure): nu
 function describeBeside(beside: Beside | undefined): string {
   if (beside === undefined) return "itself";
   if ("workload" in beside) return `more than in ${beside.workload}`;
+  if ("timesWorkload" in beside) return `x ${beside.timesWorkload}`;
   return `x ${clients.find(({ name }) => name === beside.client)?.title ?? beside.client}`;
 }

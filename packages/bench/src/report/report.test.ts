@@ -162,6 +162,21 @@ describe("ownFiguresTable", () => {
     expect(Number(row(table, "watch-stopped-consumer", "p99 latency, ms")[4])).toBeCloseTo(10, 0);
   });
 
+  it("bounds ratios to another workload, and what the server counts", () => {
+    const found =
+      ownFiguresTable(
+        new Summary([
+          measured("get-1", "ours", sample(4_000, 90)),
+          measured("leasing-get", "ours", sample(500, 900)),
+          measured("lock-contended-100", "ours", { ...sample(2_000, 99), eventsPerOperation: 1.5 }),
+        ]),
+      ) ?? "";
+    expect(row(found, "leasing-get").slice(2)).toEqual(["500,000", "x get-1", "125", ">= 20", "met"]);
+    expect(row(found, "lock-contended-100").slice(2)).toEqual([
+      ...["1.5", "itself", "1.5", "<= 1.01", "missed by 49 %"],
+    ]);
+  });
+
   it("says so where there is nothing to compare with, and leaves out what was not measured of ours", () => {
     const alone = new Summary([measured("watch-catch-up", "ours", sample(2, 4e5))]);
     expect(row(ownFiguresTable(alone) ?? "", "watch-catch-up").at(-1)).toBe("not measured");

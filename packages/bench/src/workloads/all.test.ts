@@ -31,7 +31,7 @@ async function callsOf(name: string, ...indexes: readonly number[]): Promise<rea
   const workload = named(name);
   const kind = workloadKinds[workload.kind];
   if (!("begin" in kind)) throw new Error(`${name} has no operations`);
-  const { operation } = await kind.begin(driver, workload);
+  const { operation } = await kind.begin(driver, workload, "http://none");
   for (const index of indexes) await operation(index);
   return calls;
 }
@@ -49,6 +49,8 @@ describe("workloads", () => {
       expect(workloadKinds[named(workload).kind].metrics).toContain(metric);
       if (beside !== undefined && "workload" in beside) {
         expect(named(beside.workload).kind).toBe(named(workload).kind);
+      } else if (beside !== undefined && "timesWorkload" in beside) {
+        expect(takesPart("ours", named(beside.timesWorkload))).toBe(true);
       } else if (beside !== undefined) {
         expect(takesPart(beside.client, named(workload))).toBe(true);
       }
@@ -89,6 +91,9 @@ describe("workloads", () => {
     ]);
     expect(chosen("watch-fan-out")).toEqual(["watch-fan-out-1000", "watch-fan-out-10000"]);
     expect(chosen("lease")).toEqual(["leases-1000", "leases-10000"]);
+    expect(chosen("lock")).toEqual(["lock-1", "lock-64", "lock-contended-100"]);
+    expect(chosen("stm")).toEqual(["stm-16", "stm-64", "stm-hot-16"]);
+    expect(chosen("leasing")).toEqual(["leasing-get"]);
     expect(() => chooseWorkloads(["wat"])).toThrow(/no workload wat/);
   });
 
@@ -99,5 +104,9 @@ describe("workloads", () => {
     expect(names("watch-catch-up")).toEqual(["ours", "etcd3", "grpc-js", "go"]);
     expect(names("leases-10000")).toEqual(["ours", "etcd3", "go"]);
     expect(names("watch-stopped-consumer")).toEqual(["ours"]);
+    expect(names("lock-1")).toEqual(["ours", "etcd3", "go"]);
+    for (const name of ["lock-contended-100", "stm-16", "leasing-get"]) {
+      expect(names(name)).toEqual(["ours", "go"]);
+    }
   });
 });

@@ -1,7 +1,10 @@
 import { get, getWorkloads } from "./get.js";
 import { leaseHold, leaseHoldWorkloads } from "./lease-hold.js";
+import { leasingGet, leasingGetWorkloads } from "./leasing-get.js";
+import { lock, lockContended, lockContendedWorkloads, lockWorkloads } from "./lock.js";
 import { put, putWorkloads } from "./put.js";
 import { range, rangeWorkloads } from "./range.js";
+import { stm, stmWorkloads } from "./stm.js";
 import { txn, txnWorkloads } from "./txn.js";
 import { watchCatchUp, watchCatchUpWorkloads } from "./watch-catch-up.js";
 import { watchFanOut, watchFanOutWorkloads } from "./watch-fan-out.js";
@@ -20,6 +23,10 @@ export const workloads: readonly Workload[] = [
   ...watchStoppedConsumerWorkloads,
   ...watchHoldWorkloads,
   ...leaseHoldWorkloads,
+  ...lockWorkloads,
+  ...lockContendedWorkloads,
+  ...stmWorkloads,
+  ...leasingGetWorkloads,
 ];
 
 export const workloadKinds: Readonly<Record<Workload["kind"], WorkloadKind>> = {
@@ -32,6 +39,10 @@ export const workloadKinds: Readonly<Record<Workload["kind"], WorkloadKind>> = {
   "watch-stopped-consumer": watchStoppedConsumer,
   "watch-hold": watchHold,
   "lease-hold": leaseHold,
+  lock,
+  "lock-contended": lockContended,
+  stm,
+  "leasing-get": leasingGet,
 };
 
 /**

@@ -6,6 +6,9 @@ import { watchHold, watchHoldWorkloads } from "./watch-hold.js";
 import { watchStoppedConsumer, watchStoppedConsumerWorkloads } from "./watch-stopped-consumer.js";
 import type { Workload } from "./workload.js";
 
+// Nobody asks it.
+const endpoint = "http://none";
+
 interface Store {
   readonly driver: Driver;
   readonly log: string[];
@@ -83,7 +86,7 @@ describe("watch-fan-out", () => {
 
   it("puts, and waits for every watch", async () => {
     const { driver, log } = store();
-    const { operation, finish } = await watchFanOut.begin(driver, workload);
+    const { operation, finish } = await watchFanOut.begin(driver, workload, endpoint);
     expect(await operation(0)).toBe(watchFanOut.least(workload));
     expect(await operation(1)).toBe(3);
     expect(await finish?.()).toEqual({});
@@ -93,7 +96,7 @@ describe("watch-fan-out", () => {
   it("does not end an operation that a watch has not seen", async () => {
     const made = store();
     made.deaf = 1;
-    const { operation, finish } = await watchFanOut.begin(made.driver, workload);
+    const { operation, finish } = await watchFanOut.begin(made.driver, workload, endpoint);
     void operation(0);
     await expect(finish?.()).rejects.toThrow("watch 1 has seen 0 events instead of 1");
   });
@@ -101,7 +104,7 @@ describe("watch-fan-out", () => {
   it("is not for a client without watches", async () => {
     const { driver } = store();
     const without = { ...driver, watches: undefined };
-    await expect(watchFanOut.begin(without, workload)).rejects.toThrow("are not measured");
+    await expect(watchFanOut.begin(without, workload, endpoint)).rejects.toThrow("are not measured");
   });
 });
 
@@ -110,7 +113,7 @@ describe("watch-catch-up", () => {
 
   it("goes from revision 1 to the last that was written, and wants every event once", async () => {
     const made = store();
-    const { operation } = await watchCatchUp.begin(made.driver, workload);
+    const { operation } = await watchCatchUp.begin(made.driver, workload, endpoint);
     made.caughtUp = 400_000;
     expect(await operation(0)).toBe(400_000);
     expect(made.log).toEqual(["catch up bench/key- 4001"]);
@@ -125,7 +128,7 @@ describe("watch-stopped-consumer", () => {
 
   it("waits for the others, overruns the buffer of the one that stopped, and lets it read on", async () => {
     const { driver, log } = store();
-    const { operation, finish } = await watchStoppedConsumer.begin(driver, workload);
+    const { operation, finish } = await watchStoppedConsumer.begin(driver, workload, endpoint);
     expect(await operation(0)).toBe(3);
     const findings = await finish?.();
     expect(findings?.peakMemoryBytes).toBeGreaterThan(0);
@@ -135,7 +138,7 @@ describe("watch-stopped-consumer", () => {
   it("fails when that one has lost an event or has one twice", async () => {
     for (const extra of [-1, 1]) {
       const made = store();
-      const { finish } = await watchStoppedConsumer.begin(made.driver, workload);
+      const { finish } = await watchStoppedConsumer.begin(made.driver, workload, endpoint);
       made.extra = extra;
       await expect(finish?.()).rejects.toThrow(`had ${8 + extra} of 8 events`);
     }
@@ -148,7 +151,7 @@ describe("watch-hold", () => {
     [true, ["open bench/key-000000 5", "read", "still", "close"]],
   ])("looks at the end whether all watches live (with readers: %s)", async (read, expected) => {
     const { driver, log } = store();
-    const holding = await watchHold.hold(driver, one(watchHoldWorkloads, { read }), "http://none", 5);
+    const holding = await watchHold.hold(driver, one(watchHoldWorkloads, { read }), endpoint, 5);
     log.push("still");
     expect(await holding.count()).toBe(0);
     await holding.verify();

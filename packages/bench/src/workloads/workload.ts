@@ -14,7 +14,11 @@ export interface Workload {
     | "watch-catch-up"
     | "watch-stopped-consumer"
     | "watch-hold"
-    | "lease-hold";
+    | "lease-hold"
+    | "lock"
+    | "lock-contended"
+    | "stm"
+    | "leasing-get";
   /** Operations under way at any time; the next begins when one ends. */
   readonly inFlight: number;
   readonly valueBytes: number;
@@ -35,6 +39,10 @@ export interface Workload {
   readonly read?: boolean | undefined;
   /** The time to live of the leases, in seconds. */
   readonly ttlSeconds?: number | undefined;
+  /** How many different locks are taken. */
+  readonly names?: number | undefined;
+  /** How many sessions take them. */
+  readonly sessions?: number | undefined;
 }
 
 /** Starts the operation with this number, counted from 0. Resolves with what came back; see {@link Driver}. */
@@ -43,6 +51,8 @@ export type Operation = (index: number) => Promise<number>;
 /** What a workload adds to the sample of its measurement. */
 export interface Findings {
   readonly peakMemoryBytes?: number | undefined;
+  readonly requestsPerOperation?: number | undefined;
+  readonly eventsPerOperation?: number | undefined;
 }
 
 /** Work of which all is prepared. */
@@ -77,8 +87,12 @@ interface AnyKind {
 
 /** Operations, one after the other. */
 export interface OperationKind extends AnyKind {
-  /** Prepares the operations of a workload, by this client. What they need often is made here. */
-  begin(driver: Driver, workload: Workload): Work | Promise<Work>;
+  /**
+   * Prepares the operations of a workload, by this client. What they need often is made here.
+   *
+   * @param endpoint - For questions to the server itself.
+   */
+  begin(driver: Driver, workload: Workload, endpoint: string): Work | Promise<Work>;
   /** What an operation resolves with at least when it has really been done. */
   least(workload: Workload): number;
 }
@@ -121,12 +135,14 @@ export function around<T>(elements: readonly T[], index: number): T {
   return element;
 }
 
+type NeededField = "revisions" | "held" | "ttlSeconds" | "names" | "sessions";
+
 /**
  * A number that a workload of its kind must have.
  *
  * @throws `TypeError` that names it when it is not there.
  */
-export function needed(workload: Workload, field: "revisions" | "held" | "ttlSeconds"): number {
+export function needed(workload: Workload, field: NeededField): number {
   const value = workload[field];
   if (value === undefined) throw new TypeError(`${workload.name}: ${field} is missing`);
   return value;
