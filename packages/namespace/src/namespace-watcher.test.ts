@@ -155,6 +155,17 @@ describe("namespaceWatcher", () => {
     expect(inner.closed).toEqual([0, 1]);
   });
 
+  it("ends at once for a reader that leaves while it waits, or before it has begun", async () => {
+    const inner = new FakeWatcher();
+    const watcher = namespaceWatcher(inner, "a/");
+    const reader = watcher.watch("k")[Symbol.asyncIterator]();
+    const next = reader.next();
+    await reader.return?.();
+    expect(await next).toEqual({ done: true, value: undefined });
+    await watcher.watch("k")[Symbol.asyncIterator]().return?.();
+    expect(inner.closed).toEqual([0, 1]);
+  });
+
   it("opens nothing once it is closed", async () => {
     const inner = new FakeWatcher();
     const watcher = namespaceWatcher(inner, "a/");

@@ -34,19 +34,18 @@ export function namespaceWatcher(watcher: WatchOpener, prefix: BytesLike): Watch
       const reason = new EtcdError("CLOSED", "the watcher of the namespace was closed");
       return watcher.open(outer, { ...call, signal: AbortSignal.abort(reason) });
     }
-    const watch = mapWatch(watcher.open(outer, call), (batch) => innerBatch(own, batch));
-    return kept(watch, call?.signal);
+    return mapWatch(kept(watcher.open(outer, call), call?.signal), (batch) => innerBatch(own, batch));
   }
 
   /** Keeps a watch in mind until it ends in any way that can be told: it is read to its end, left, closed or aborted. */
   function kept(watch: Watch, signal: AbortSignal | undefined): Watch {
-    const close = (): Promise<void> => {
-      forget();
-      return watch.close();
-    };
     const forget = (): void => {
       closings.delete(close);
       signal?.removeEventListener("abort", forget);
+    };
+    const close = (): Promise<void> => {
+      forget();
+      return watch.close();
     };
     closings.add(close);
     signal?.addEventListener("abort", forget, { once: true });
@@ -56,13 +55,7 @@ export function namespaceWatcher(watcher: WatchOpener, prefix: BytesLike): Watch
       requestProgress: (call) => watch.requestProgress(call),
       close,
       [Symbol.asyncDispose]: close,
-      async *[Symbol.asyncIterator]() {
-        try {
-          yield* watch;
-        } finally {
-          forget();
-        }
-      },
+      [Symbol.asyncIterator]: () => watch[Symbol.asyncIterator](),
     };
   }
 

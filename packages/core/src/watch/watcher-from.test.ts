@@ -101,6 +101,30 @@ describe("watcherFrom", () => {
   });
 });
 
+/** A watch on which nothing ever happens but its end. */
+function pendingWatch(): { readonly watch: Watch; readonly asked: string[] } {
+  const { watch, asked } = watchOf();
+  let end = (): void => undefined;
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const close = async (): Promise<void> => {
+    asked.push("close");
+    end();
+  };
+  return {
+    asked,
+    watch: {
+      ...watch,
+      close,
+      async *[Symbol.asyncIterator]() {
+        await ended;
+        yield* [];
+      },
+    },
+  };
+}
+
 describe("mapWatch", () => {
   const header = create(ResponseHeaderSchema);
   const progress = (revision: bigint): WatchBatch => ({ kind: "progress", header, revision });
@@ -114,20 +138,34 @@ describe("mapWatch", () => {
     expect(revisions).toEqual([10n, 20n]);
     await mapped.close();
     await mapped[Symbol.asyncDispose]();
-    expect(asked).toEqual(["progress", "left", "close", "close"]);
+    expect(asked).toEqual(["progress", "left", "close", "close", "close"]);
   });
 
   it("ends the watch underneath when its reader leaves, or the change throws", async () => {
     const left = watchOf([progress(1n), progress(2n)]);
     for await (const _ of mapWatch(left.watch, (batch) => batch)) break;
-    expect(left.asked).toEqual(["left"]);
+    expect(left.asked).toEqual(["close", "left"]);
 
     const failed = watchOf([progress(1n)]);
     const mapped = mapWatch(failed.watch, () => {
       throw new Error("cannot be mapped");
     });
-    await expect(Array.fromAsync(mapped)).rejects.toThrow("cannot be mapped");
-    expect(failed.asked).toEqual(["left"]);
+    await expect(mapped[Symbol.asyncIterator]().next()).rejects.toThrow("cannot be mapped");
+    expect(failed.asked).toEqual(["close", "left"]);
+  });
+
+  it("ends at once for a reader that leaves while it waits, or before it has begun", async () => {
+    const waiting = pendingWatch();
+    const reader = mapWatch(waiting.watch, (batch) => batch)[Symbol.asyncIterator]();
+    const next = reader.next();
+    await reader.return?.();
+    expect(await next).toEqual({ done: true, value: undefined });
+
+    const untouched = pendingWatch();
+    await mapWatch(untouched.watch, (batch) => batch)
+      [Symbol.asyncIterator]()
+      .return?.();
+    expect(untouched.asked).toEqual(["close"]);
   });
 });
 
