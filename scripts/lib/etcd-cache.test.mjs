@@ -45,6 +45,15 @@ describe("the cache of etcd servers", () => {
     expect(statSync(inCache("3.7.1", "etcd")).ino).not.toBe(before);
   });
 
+  it("keeps in mind where a server came from when others are put beside it", async () => {
+    const source = join(directory, "built");
+    writeFileSync(source, "program");
+    await cache.place("3.7.1", { etcd: source }, { from: "go", key: "abc" });
+    await cache.place("3.7.1", { etcdctl: source });
+    expect(existsSync(inCache("3.7.1", "etcdctl"))).toBe(true);
+    expect([...(await cache.sources())]).toEqual([["3.7.1", { from: "go", key: "abc" }]]);
+  });
+
   it("removes a temporary folder after use, also when the use fails", async () => {
     let used;
     const failing = cache.withTemporary((temporary) => {

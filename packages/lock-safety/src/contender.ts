@@ -30,15 +30,16 @@ export interface Contention {
   };
 }
 
-/** Codes with which acquiring or writing may fail when links are cut and leaders change. */
-const expected: ReadonlySet<EtcdError["code"]> = new Set([
-  "DEADLINE",
-  "UNAVAILABLE",
-  "SESSION_LOST",
-  "NOT_HOLDER",
-  "LEASE_NOT_FOUND",
-  "KEEPALIVE_HALTED",
-  "CLOSED",
+/** What cut links, changing leaders and lost leases do not explain. */
+const alarming: ReadonlySet<EtcdError["code"]> = new Set([
+  "PROTOCOL",
+  "TLS",
+  "NO_ENDPOINTS",
+  "COMPACTED",
+  "CLUSTER_CHANGED",
+  "HISTORY_REPLACED",
+  "PERMISSION_DENIED",
+  "INVALID_ARGUMENT",
 ]);
 
 /** Takes and gives back, again and again, until it is stopped. */
@@ -167,5 +168,5 @@ async function write(
 }
 
 function isExpected(error: unknown): boolean {
-  return isEtcdError(error) && expected.has(error.code);
+  return isEtcdError(error) && !alarming.has(error.code);
 }

@@ -21,7 +21,7 @@ export interface Rig {
   readonly administration: Administration;
   readonly holders: ReadonlyMap<Kind, Holder>;
   readonly chance: Chance;
-  /** When each lease was revoked, in microseconds of the shared clock. */
+  /** When each lease that was revoked was gone, in microseconds of the shared clock; infinite until that is known. */
   readonly revoked: Map<string, number>;
 }
 
@@ -67,7 +67,7 @@ const cuts: Readonly<Record<string, Fault>> = {
   },
 };
 
-/** What happens to a process, or to its lease: it learns of it afterwards. */
+/** What happens to a process: it learns of it afterwards. */
 const pauses: Readonly<Record<string, Fault>> = {
   pause: async ({ contender, ttlMs }, { chance }) => {
     contender.pause();
@@ -84,13 +84,18 @@ const pauses: Readonly<Record<string, Fault>> = {
     contender.send({ type: "stall", ms });
     await delay(ms + 100);
   },
-  revocation: async ({ leaseId }, { administration, revoked }) => {
-    if (leaseId === undefined) return;
-    revoked.set(leaseId, nowUs()); // before: the holder may know at once
-    await administration.revoke(leaseId);
-    await delay(1_000);
-  },
 };
+
+const contenderFaults: Readonly<Record<string, Fault>> = { ...cuts, ...pauses };
+
+/** Ends the lease of a holder, who is to be told at once: so nothing else may be wrong then. */
+async function revoke({ leaseId }: Target, { administration, revoked }: Rig): Promise<void> {
+  if (leaseId === undefined) return;
+  revoked.set(leaseId, Number.POSITIVE_INFINITY); // before: the holder may know at once
+  await administration.revoke(leaseId);
+  revoked.set(leaseId, nowUs());
+  await delay(1_000);
+}
 
 const leaderFaults: Readonly<Record<string, (rig: Rig) => Promise<void>>> = {
   "leader moved": ({ administration }) => administration.moveLeader().catch(() => undefined),
@@ -106,6 +111,35 @@ const leaderFaults: Readonly<Record<string, (rig: Rig) => Promise<void>>> = {
   },
 };
 
+/** After what links need to be mended when they were broken. */
+const settledMs = 5_000;
+
+/** Keeps time in which nothing is wrong with a contender and the cluster. */
+class Calm {
+  readonly #disturbedMs = new Map<number | "cluster", number>();
+  #kept: Promise<unknown> = Promise.resolve();
+
+  around(worker: number): boolean {
+    const since = (what: number | "cluster"): number =>
+      performance.now() - (this.#disturbedMs.get(what) ?? Number.NEGATIVE_INFINITY);
+    return Math.min(since(worker), since("cluster")) > settledMs;
+  }
+
+  async disturb(what: number | "cluster", fault: () => Promise<void>): Promise<void> {
+    if (what === "cluster") await this.#kept;
+    this.#disturbedMs.set(what, Number.POSITIVE_INFINITY);
+    await fault();
+    this.#disturbedMs.set(what, performance.now());
+  }
+
+  /** Lets the cluster be until something is done. */
+  async keep(task: () => Promise<void>): Promise<void> {
+    const done = task();
+    this.#kept = Promise.all([this.#kept, done]);
+    await done;
+  }
+}
+
 /** Does faults, two to contenders and one to the cluster at a time, for so long. All are undone in the end. */
 export async function disturb(
   rig: Rig,
@@ -116,6 +150,7 @@ export async function disturb(
   const { chance, contenders } = rig;
   const until = performance.now() + forMs;
   const busy = new Set<number>();
+  const calm = new Calm();
   const count = (name: string): void => void done.set(name, (done.get(name) ?? 0) + 1);
 
   async function disturbContenders(): Promise<void> {
@@ -123,12 +158,11 @@ export async function disturb(
       const target = await choose(rig, busy);
       const { worker } = target.contender;
       if (!busy.has(worker)) {
-        const faults = withPauses && chance.happens(0.75) ? pauses : cuts;
-        // Half of the pauses are long ones: they show most.
-        const name = faults === pauses && chance.happens(0.4) ? "pause" : chance.oneOf(Object.keys(faults));
+        const name = draw(chance, withPauses, target.leaseId !== undefined && calm.around(worker));
         busy.add(worker);
         count(name);
-        await faults[name]?.(target, rig);
+        if (name === "revocation") await calm.keep(() => revoke(target, rig));
+        else await calm.disturb(worker, async () => contenderFaults[name]?.(target, rig));
         busy.delete(worker);
       }
       await delay(chance.between(100, withPauses ? 400 : 1_000));
@@ -140,7 +174,7 @@ export async function disturb(
       await delay(chance.between(5_000, 14_000));
       const name = chance.oneOf(Object.keys(leaderFaults));
       count(name);
-      await leaderFaults[name]?.(rig);
+      await calm.disturb("cluster", async () => leaderFaults[name]?.(rig));
     }
   }
 
@@ -149,6 +183,14 @@ export async function disturb(
   } finally {
     for (const contender of contenders) contender.resume();
   }
+}
+
+/** Draws a fault for a contender. */
+function draw(chance: Chance, withPauses: boolean, revocable: boolean): string {
+  if (!withPauses || chance.happens(0.25)) return chance.oneOf(Object.keys(cuts));
+  if (revocable && chance.happens(0.3)) return "revocation";
+  // Half of the rest are long pauses: they show most.
+  return chance.happens(0.4) ? "pause" : chance.oneOf(Object.keys(pauses));
 }
 
 /** Holders above all, some time after they have acquired: what happens to those that wait shows less. */

@@ -95,7 +95,7 @@ function timesToTell({ holds, revoked }: Recording): readonly number[] {
   return holds.flatMap(({ leaseId, acquiredUs, lostUs }) => {
     const revokedUs = revoked.get(leaseId);
     if (revokedUs === undefined || acquiredUs > revokedUs || lostUs === undefined) return [];
-    return (lostUs - revokedUs) / 1_000;
+    return Math.max(0, lostUs - revokedUs) / 1_000;
   });
 }
 

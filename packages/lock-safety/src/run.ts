@@ -17,7 +17,7 @@ export interface Recording extends Pick<Scene, "writes" | "fenced" | "givenUp" |
   readonly holds: readonly Hold[];
   /** A time before the first pause: who had acquired before had also ended before that. */
   readonly pausesFromUs: number;
-  /** When each lease was revoked from outside, in microseconds of the shared clock. */
+  /** When each lease that was revoked from outside was gone, in microseconds of the shared clock. */
   readonly revoked: ReadonlyMap<string, number>;
   readonly faults: FaultCounts;
 }

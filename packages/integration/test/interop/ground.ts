@@ -53,9 +53,13 @@ export function interopGround(etcd: EtcdUnderTest): Ground {
   return {
     cluster,
     async sides() {
-      const ours = await participant(cluster.connect());
       const go = startGoClient(cluster.endpoints);
-      await go.call("session.open", { session: "go", ttlSeconds: 20 });
+      const kill = async (reason: unknown): Promise<never> => {
+        await go.kill();
+        throw reason;
+      };
+      await go.call("session.open", { session: "go", ttlSeconds: 20 }).catch(kill);
+      const ours = await participant(cluster.connect()).catch(kill);
       return {
         kv: ours.services.kv,
         services: ours.services,
