@@ -53,7 +53,7 @@ describe("whatever is asked of a namespace", () => {
     console.log("namespace over a store in memory:", { runs, ...seen, outside });
     // The property says nothing where nothing is asked, found or in the way.
     for (const count of Object.values(seen)) expect(count).toBeGreaterThan(runs / 5);
-  });
+  }, 60_000);
 
   it("is told from what means other keys: the check of containment can fail", () => {
     const prefix = Uint8Array.of(0x61, 0xff);

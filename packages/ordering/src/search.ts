@@ -1,5 +1,6 @@
 import {
   type BackOff,
+  CallLimits,
   type CallOptions,
   type Clock,
   EtcdError,
@@ -24,7 +25,8 @@ export interface StaleAnswer {
 
 /**
  * Decides what becomes of a read that was answered from the past: throws, and the read rejects with that; or returns, at
- * once or later, and the read goes to another member.
+ * once or later, and the read goes to another member. When the read is aborted or out of time first, it rejects, and what
+ * becomes of the decision is not looked at.
  */
 export type OnStale = (stale: StaleAnswer) => void | Promise<void>;
 
@@ -78,13 +80,8 @@ export class Search {
     // It went to no endpoint that was not asked before: there is none left.
     const full = this.#tried.size <= this.#known;
     if (full) this.#rounds++;
-    await this.#onStale({
-      floor: this.floor,
-      revision,
-      memberId,
-      answers: this.#answers,
-      rounds: this.#rounds,
-    });
+    const [answers, rounds] = [this.#answers, this.#rounds];
+    await this.#decided(this.#onStale({ floor: this.floor, revision, memberId, answers, rounds }));
     signal?.throwIfAborted();
     if (full) {
       const pause = pauseMs(betweenRounds, this.#rounds);
@@ -96,6 +93,21 @@ export class Search {
     // Where the caller set no limit, the connection's holds for each try.
     const rest = this.#given?.timeoutMs === undefined ? this.#given : { ...this.#given, timeoutMs };
     return elsewhere(rest, this.#tried);
+  }
+
+  /** Waits for the handler, which may wait for anything, no longer than the caller waits for the read. */
+  async #decided(decision: void | Promise<void>): Promise<void> {
+    if (decision === undefined) return;
+    const { signal } = this.#given ?? {};
+    const limits = new CallLimits("the handler", { signal, timeoutMs: this.#leftMs() }, this.#clock);
+    try {
+      await limits.race(decision);
+    } catch (error) {
+      const isLate = limits.signal.aborted && !signal?.aborted;
+      throw isLate ? this.#timeUp() : error;
+    } finally {
+      limits.end();
+    }
   }
 
   #leftMs(): number {

@@ -56,9 +56,11 @@ class Scripted implements KvExecutor {
 /** It streams too: each answer is one chunk. */
 class Streaming extends Scripted {
   readonly streams: RangeOp[] = [];
+  readonly limits: (number | undefined)[] = [];
 
-  async *stream(asked: RangeOp): AsyncGenerator<RangeResult, void, undefined> {
+  async *stream(asked: RangeOp, call?: CallOptions): AsyncGenerator<RangeResult, void, undefined> {
     this.streams.push(asked);
+    this.limits.push(call?.timeoutMs);
     const chunk = { kvs: [], more: false, count: 0 };
     const { $typeName, ...last } = this.header();
     yield { ...chunk, header: { $typeName, clusterId: 0n, memberId: 0n, revision: 0n, raftTerm: 0n } };
@@ -219,6 +221,15 @@ describe("a stream of an ordered store", () => {
     expect(onStale).toHaveBeenCalledTimes(1);
   });
 
+  it("has for each chunk the time of the call, also at another member", async () => {
+    const clock = new ManualClock();
+    const store = new Streaming(9n, futureRevision, 9n);
+    const kv = withOrdering(store, { clock, onStale: () => clock.stall(40) });
+    await kv.get("k");
+    await Array.fromAsync(kv.stream?.(op.range("k", { revision: 9n }), { timeoutMs: 60 }) ?? []);
+    expect(store.limits).toEqual([60, 60]);
+  });
+
   it("ends with a header that is not of the past, also where its data is", async () => {
     const store = new Streaming(9n, 4n, 9n);
     const kv = withOrdering(store);
@@ -309,6 +320,56 @@ describe("without a handler", () => {
     await kv.get("k");
     await expect(kv.get("k", { signal: controller.signal })).rejects.toBe("enough");
     expect(store.calls).toHaveLength(2);
+  });
+});
+
+describe("a handler that takes its time", () => {
+  const never = (): Promise<void> => new Promise(() => undefined);
+
+  it("holds up nobody who has aborted, and what becomes of it then is its own affair", async () => {
+    const clock = new ManualClock();
+    let fail = (_: Error): void => undefined;
+    const decision = new Promise<void>((_, reject) => {
+      fail = reject;
+    });
+    const store = new Scripted(9n, 8n);
+    const kv = withOrdering(store, { clock, onStale: () => decision });
+    await kv.get("k");
+    const controller = new AbortController();
+    const failed = kv.get("k", { signal: controller.signal }).catch((error: unknown) => error);
+    await clock.settle();
+    const reason = new Error("changed my mind");
+    controller.abort(reason);
+    expect(await failed).toBe(reason);
+    fail(new Error("too late to tell"));
+    await clock.settle();
+    expect(getEventListeners(controller.signal, "abort")).toEqual([]);
+    expect(clock.timers).toEqual([]);
+    expect(store.calls).toHaveLength(2);
+  });
+
+  it("takes it from the time of the call", async () => {
+    const clock = new ManualClock();
+    const kv = withOrdering(new Scripted(9n, 8n), { clock, onStale: never });
+    await kv.get("k");
+    const failed = kv.get("k", { timeoutMs: 60 }).catch((error: unknown) => error);
+    await clock.advance(60);
+    expect(await failed).toMatchObject({
+      code: "DEADLINE",
+      message: "no member that is at revision 9 answered within 60 ms",
+      cause: { code: "NO_GREATER_REV" },
+    });
+    expect(clock.timers).toEqual([]);
+  });
+
+  it("leaves nothing behind when it has decided", async () => {
+    const clock = new ManualClock();
+    const { signal } = new AbortController();
+    const kv = withOrdering(new Scripted(9n, 8n, 9n), { clock, onStale: async () => undefined });
+    await kv.get("k");
+    await kv.get("k", { signal, timeoutMs: 60 });
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+    expect(clock.timers).toEqual([]);
   });
 });
 

@@ -43,7 +43,8 @@ const table = optionTable("withOrdering", { onStale: checkFunction, clock: check
  *
  * A read that is answered from the past is repeated at another member, as {@link OrderingOptions.onStale} decides; after
  * each round over all members there is a pause of 25 to 50 ms, twice as long each time, at most 1 s. `call.timeoutMs` limits
- * all of it (10 s where it is left out), and `call.signal` ends it. Repeated are ranges, and transactions that only read.
+ * all of it, the handler included (10 s where it is left out), and `call.signal` ends it. Repeated are ranges, and
+ * transactions that only read.
  * Whatever may write is asked for once and its answer returned as it is; all members agree on its place in the order.
  *
  * A read of the past (`revision`) has its data from there, but its answer is of the revision in its header.
@@ -119,7 +120,8 @@ export function withOrdering(kv: KvExecutor, options: OrderingOptions = {}): Kv 
         if (begun) throw error;
         unlessBehind(search.floor, revision)(error);
       }
-      call = await search.another(undefined, undefined);
+      // The time of the call is that of each chunk, and not of all.
+      call = { ...(await search.another(undefined, undefined)), timeoutMs: given?.timeoutMs };
     }
   }
 
