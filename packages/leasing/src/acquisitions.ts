@@ -149,7 +149,8 @@ export class Acquisitions {
         token > this.#ground.doubtedUpTo &&
         (pair?.lease ?? 0n) === 0n;
       if (usable) {
-        session.entries.set({ name, key, token, pair: pair && copyPair(pair), revision: header.revision });
+        const kept = pair && copyPair(pair);
+        session.entries.set({ name, key, token, pair: kept, revision: header.revision, read: false });
       } else {
         session.pauses.begin(name, false);
         session.release(name, key, token);

@@ -17,7 +17,7 @@ function pairOf(name: string, value: string): KeyValue {
 }
 
 function entryOf(name: string, value = ""): Entry {
-  return { name, key: toBytes(name, "key"), token: 5n, pair: pairOf(name, value), revision: 5n };
+  return { name, key: toBytes(name, "key"), token: 5n, pair: pairOf(name, value), revision: 5n, read: false };
 }
 
 function bounded(
@@ -29,15 +29,25 @@ function bounded(
 }
 
 describe("entries", () => {
-  it("leave when there are too many, first what was not read for longest", () => {
+  it("leave when there are too many, first what was not read since its turn came last", () => {
     const { entries, evicted } = bounded(2);
     const first = entryOf("a");
     entries.set(first);
     entries.set(entryOf("b"));
-    entries.touch(first);
+    first.read = true;
     entries.set(entryOf("c"));
     expect(evicted).toEqual(["b"]);
-    expect([...entries.all()].map(({ name }) => name)).toEqual(["a", "c"]);
+    entries.set(entryOf("d"));
+    entries.set(entryOf("e"));
+    expect(evicted).toEqual(["b", "c", "a"]);
+    expect([...entries.all()].map(({ name }) => name)).toEqual(["d", "e"]);
+  });
+
+  it("leave also when all of them were read: the first one, then", () => {
+    const { entries, evicted } = bounded(3);
+    for (const name of ["a", "b", "c"]) entries.set({ ...entryOf(name), read: true });
+    entries.set(entryOf("d"));
+    expect(evicted).toEqual(["a"]);
   });
 
   it("leave when they take too much memory, and come back to nothing when all have left", () => {

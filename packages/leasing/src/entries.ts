@@ -11,6 +11,8 @@ export interface Entry {
   readonly pair: KeyValue | undefined;
   /** The revision as of which `pair` is known. */
   readonly revision: bigint;
+  /** Set by who reads it. */
+  read: boolean;
 }
 
 /** How much is kept. */
@@ -22,11 +24,14 @@ export interface Bounds {
 // What V8 takes for an entry beside the bytes of key and value: objects, bigints and a slot in the map.
 const overheadBytes = 500;
 
-/** What this client owns, within bounds. What has not been read for longest goes first. */
+/**
+ * What this client owns, within bounds. What has not been read for long goes first: an entry that was read since its turn came
+ * last gets another (CLOCK), since to keep the exact order would cost a read more than all the rest of it.
+ */
 export class Entries {
   readonly #bounds: Bounds;
   readonly #evicted: (entry: Entry) => void;
-  /** In the order in which they were last read. */
+  /** In the order in which it is their turn to go. */
   readonly #map = new Map<string, Entry>();
   #bytes = 0;
 
@@ -49,12 +54,6 @@ export class Entries {
     return this.#map.get(name);
   }
 
-  /** The entry was read. */
-  touch(entry: Entry): void {
-    this.#map.delete(entry.name);
-    this.#map.set(entry.name, entry);
-  }
-
   /** Keeps an entry, instead of an older one of the same key. One that is larger than all that may be kept is not kept. */
   set(entry: Entry): void {
     this.remove(entry.name);
@@ -64,10 +63,17 @@ export class Entries {
     }
     this.#map.set(entry.name, entry);
     this.#bytes += sizeOf(entry);
-    for (const oldest of this.#map.values()) {
+    for (const next of this.#map.values()) {
       if (this.#map.size <= this.#bounds.maxKeys && this.#bytes <= this.#bounds.maxBytes) break;
-      this.remove(oldest.name);
-      this.#evicted(oldest);
+      // What has come just now is not what goes.
+      if (next.read || next === entry) {
+        next.read = false;
+        this.#map.delete(next.name);
+        this.#map.set(next.name, next);
+      } else {
+        this.remove(next.name);
+        this.#evicted(next);
+      }
     }
   }
 

@@ -15,7 +15,7 @@ export interface LeasingOptions {
    * losing what is in memory. Default 10.
    */
   readonly ttlSeconds?: number | undefined;
-  /** How many keys are owned at most, from 1. Those that were not read for longest are given up first. Default 100 000. */
+  /** How many keys are owned at most, from 1. Those that were not read for long are given up first. Default 100 000. */
   readonly maxKeys?: number | undefined;
   /** How much memory the owned keys and their values take at most, in bytes, from 1. Default 64 MiB. */
   readonly maxBytes?: number | undefined;

@@ -10,7 +10,7 @@ function entry(name: string, value?: string): Entry {
     ...{ $typeName: "mvccpb.KeyValue" as const, key, value: toBytes(value ?? "", "value") },
     ...{ createRevision: 3n, modRevision: 5n, version: 2n, lease: 0n },
   };
-  return { name, key, token: 4n, revision: 5n, pair: value === undefined ? undefined : pair };
+  return { name, key, token: 4n, revision: 5n, read: false, pair: value === undefined ? undefined : pair };
 }
 
 const entries = new Map([entry("a", "1"), entry("b", "2"), entry("gone")].map((one) => [one.name, one]));

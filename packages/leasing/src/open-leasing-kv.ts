@@ -96,7 +96,7 @@ export async function openLeasingKv(
   const gates = new WriteGates();
   const sessions = await whileNotAborted(signal, life, () => SessionKeeper.start(ground, life));
   const purpose: Purpose = { clock, life: life.signal, defaultMs: options.waitTimeoutMs ?? 30_000 };
-  const reads = new Reads(kv, gates, sessions, purpose);
+  const reads = new Reads(ground, gates, sessions, purpose);
   const writes = new Writes(ground, gates, sessions, purpose);
   const maxTxnOps = options.maxTxnOps ?? 64;
 

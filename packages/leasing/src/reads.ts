@@ -10,8 +10,8 @@ import {
 } from "@etcdkit/core";
 import { answerRange } from "./answer.js";
 import type { Entry } from "./entries.js";
-import { isRange, nameOf } from "./leasing-keys.js";
-import type { LeasingSession } from "./leasing-session.js";
+import { holds, isRange, type NameRange, nameOf } from "./leasing-keys.js";
+import type { LeasingGround, LeasingSession } from "./leasing-session.js";
 import { answerTxn } from "./local-txn.js";
 import type { SessionKeeper } from "./session-keeper.js";
 import { type Purpose, TimeLimit } from "./time-limit.js";
@@ -25,6 +25,7 @@ const ownWrite = "a write of the same key by this client";
 /** Reads: from memory what is owned, from the server all else. */
 export class Reads {
   readonly #kv: KvExecutor;
+  readonly #leasingKeys: NameRange;
   readonly #gates: WriteGates;
   readonly #sessions: SessionKeeper;
   readonly #purpose: Purpose;
@@ -33,8 +34,9 @@ export class Reads {
   /** Reads that could have been, and were answered by the server. */
   misses = 0;
 
-  constructor(kv: KvExecutor, gates: WriteGates, sessions: SessionKeeper, purpose: Purpose) {
-    this.#kv = kv;
+  constructor(ground: LeasingGround, gates: WriteGates, sessions: SessionKeeper, purpose: Purpose) {
+    this.#kv = ground.kv;
+    this.#leasingKeys = ground.keys.all;
     this.#gates = gates;
     this.#sessions = sessions;
     this.#purpose = purpose;
@@ -71,7 +73,7 @@ export class Reads {
       const answer = answerTxn(op, look, session.newest);
       // Without a look at any key, an answer would say something about a moment that memory knows nothing of.
       if (answer !== undefined && touched.length > 0) {
-        for (const entry of touched) session.entries.touch(entry);
+        for (const entry of touched) entry.read = true;
         this.hits += 1;
         return answer;
       }
@@ -96,7 +98,7 @@ export class Reads {
     const entry = session.entries.get(name);
     if (entry === undefined || session.newest === undefined) return undefined;
     if (this.#gates.closed(name) !== undefined) return undefined;
-    session.entries.touch(entry);
+    entry.read = true;
     this.hits += 1;
     return answerRange(op, session.newest, entry.pair);
   }
@@ -145,6 +147,8 @@ export class Reads {
 
   #mayAcquire(op: RangeOp, name: string, { pauses, releases }: LeasingSession): boolean {
     if (op.serializable === true || pauses.has(name)) return false;
+    // Leasing keys themselves are written by everybody, past all rules.
+    if (holds(this.#leasingKeys, name)) return false;
     return !releases.has(name) && releases.size < mostReleases;
   }
 }

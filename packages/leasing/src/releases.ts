@@ -10,10 +10,16 @@ export interface ReleaseGround {
   readonly signal: AbortSignal;
 }
 
+interface Release {
+  readonly token: bigint;
+  /** Never rejects. */
+  readonly done: Promise<void>;
+}
+
 /** Leasing keys of ours that are being deleted, each until it is certain that it is gone. */
 export class Releases {
   readonly #ground: ReleaseGround;
-  readonly #running = new Map<string, Promise<void>>();
+  readonly #running = new Map<string, Release>();
 
   constructor(ground: ReleaseGround) {
     this.#ground = ground;
@@ -30,14 +36,21 @@ export class Releases {
 
   /** Gives up a key. `token`: of the ownership that is over; a later one is left alone. */
   start(name: string, leasingKey: Uint8Array, token: bigint): void {
-    if (this.#running.has(name) || this.#ground.signal.aborted) return;
-    const done = this.#release(leasingKey, token).finally(() => this.#running.delete(name));
-    this.#running.set(name, done);
+    const before = this.#running.get(name);
+    if (before?.token === token || this.#ground.signal.aborted) return;
+    const releasing = (before?.done ?? Promise.resolve()).then(() => this.#release(leasingKey, token));
+    const release: Release = {
+      token,
+      done: releasing.then(() => {
+        if (this.#running.get(name) === release) this.#running.delete(name);
+      }),
+    };
+    this.#running.set(name, release);
   }
 
   /** Resolves when nothing is under way. */
   async settled(): Promise<void> {
-    await Promise.all(this.#running.values());
+    await Promise.all([...this.#running.values()].map(({ done }) => done));
   }
 
   async #release(leasingKey: Uint8Array, token: bigint): Promise<void> {

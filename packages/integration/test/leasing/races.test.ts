@@ -321,6 +321,14 @@ describeNewestEtcd("a leasing client", (etcd) => {
     expect(await client.plain.get(prefix + key)).toBeUndefined();
   });
 
+  it.concurrent("does not keep leasing keys themselves, which everybody writes", async () => {
+    const prefix = uniqueKey("leasing");
+    await using client = await program(shared, prefix);
+    await client.kv.get(`${prefix}x`);
+    expect(await client.local(`${prefix}x`)).toBe(false);
+    expect(client.kv.stats().ownedKeys).toBe(0);
+  });
+
   it.concurrent("begins anew when its leasing keys are written through itself", async () => {
     const prefix = uniqueKey("leasing");
     await using client = await program(shared, prefix);
