@@ -71,7 +71,7 @@ const cuts: Readonly<Record<string, Fault>> = {
 const pauses: Readonly<Record<string, Fault>> = {
   pause: async ({ contender, ttlMs }, { chance }) => {
     contender.pause();
-    await delay(ttlMs + chance.between(700, 3_000));
+    await delay(ttlMs + chance.between(1_200, 4_000));
     contender.resume();
   },
   "short pause": async ({ contender }, { chance }) => {

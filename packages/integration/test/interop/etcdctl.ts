@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { installed } from "../support/each-etcd.js";
+import { findEtcdBinaries } from "@etcdkit/testing";
 
 /** An `etcdctl` that was found with a server. */
 export interface Etcdctl {
@@ -9,10 +9,10 @@ export interface Etcdctl {
   readonly path: string;
 }
 
-/** Those of this machine, newest first. */
-export const etcdctls: readonly Etcdctl[] = installed.flatMap(({ version, etcdctl }) =>
-  etcdctl === undefined ? [] : { version, path: etcdctl },
-);
+/** Those of this machine, newest first: of all versions, since each speaks to servers of all. */
+export const etcdctls: readonly Etcdctl[] = (
+  await findEtcdBinaries({ ...process.env, ETCD_VERSIONS: undefined })
+).flatMap(({ version, etcdctl }) => (etcdctl === undefined ? [] : { version, path: etcdctl }));
 if (etcdctls.length === 0)
   console.log("Left out: etcdctl. There is none beside the servers of this machine.");
 

@@ -4,7 +4,8 @@ import { describe, expect, it } from "vitest";
 import { describeOldestAndNewestEtcd } from "../support/each-etcd.js";
 import { uniqueKey } from "../support/unique-key.js";
 import { goProgram } from "./go-client.js";
-import { interopGround, pending, untilKeys } from "./ground.js";
+import { interopGround } from "./ground.js";
+import { pending, untilKeys } from "./waiting.js";
 
 const name = (): string => uniqueKey("interop").slice(0, -1);
 

@@ -4,7 +4,8 @@ import { describe, expect, it, vi } from "vitest";
 import { describeNewestEtcd } from "../support/newest.js";
 import { uniqueKey } from "../support/unique-key.js";
 import { goProgram } from "./go-client.js";
-import { interopGround, type Sides, untilKeys } from "./ground.js";
+import { interopGround, type Sides } from "./ground.js";
+import { untilKeys } from "./waiting.js";
 
 interface Reading {
   readonly value: string | null;

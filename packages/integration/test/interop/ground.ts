@@ -1,10 +1,11 @@
 import type { Session, SessionServices } from "@etcdkit/concurrency";
-import { type Kv, utf8 } from "@etcdkit/core";
+import type { Kv } from "@etcdkit/core";
 import { beforeEach, expect, vi } from "vitest";
 import { participant } from "../concurrency/ground.js";
 import type { EtcdUnderTest, SharedCluster } from "../support/each-etcd.js";
 import { expectServerWatchers, serverWatchers } from "../watch/server-watchers.js";
 import { type GoClient, startGoClient } from "./go-client.js";
+import { type Pending, pending } from "./waiting.js";
 
 /** What shares keys: a program of ours, and one of Go's with a session called `go`. */
 export interface Sides extends AsyncDisposable {
@@ -21,28 +22,6 @@ export interface Ground {
   sides(): Promise<Sides>;
   /** Starts something that is to wait for an event, and resolves when the server has a watcher for it. */
   waiting<T>(start: () => Promise<T>): Promise<Pending<T>>;
-}
-
-/** What is under way. Wrapped, so that it can be handed on without being waited for. */
-export interface Pending<T> {
-  readonly done: Promise<T>;
-  /** Whether it has ended, one way or the other. */
-  readonly ended: boolean;
-}
-
-/** Watches something that is under way. */
-export function pending<T>(done: Promise<T>): Pending<T> {
-  let ended = false;
-  const end = (): void => {
-    ended = true;
-  };
-  done.then(end, end);
-  return {
-    done,
-    get ended() {
-      return ended;
-    },
-  };
 }
 
 /** Plans a cluster for the cases of a describe block, which run one after the other. */
@@ -80,13 +59,4 @@ export function interopGround(etcd: EtcdUnderTest): Ground {
       return started;
     },
   };
-}
-
-/** Waits until there are so many keys with a prefix, and returns them, the oldest first. */
-export function untilKeys(kv: Kv, prefix: string, count: number): Promise<readonly string[]> {
-  return vi.waitFor(async () => {
-    const { kvs } = await kv.range({ prefix }, { sort: { by: "created" } });
-    expect(kvs).toHaveLength(count);
-    return kvs.map(({ key }) => utf8(key));
-  }, 10_000);
 }
