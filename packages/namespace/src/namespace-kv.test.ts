@@ -95,7 +95,16 @@ describe("namespaceKv", () => {
 
   it("refuses what is no op, and keys that are no bytes", async () => {
     const { kv } = setUp();
-    await expect(kv.execute({ type: "increment" } as never)).rejects.toThrow(TypeError);
+    const increment = { type: "increment" };
+    await expect(kv.execute(increment as never)).rejects.toThrow(
+      new TypeError("op must be a range, put, delete, txn or compact op"),
+    );
+    for (const foreign of [increment, op.compact(1n)]) {
+      const nested = { type: "txn", compare: [], success: [], failure: [foreign] };
+      await expect(kv.execute(nested as never)).rejects.toThrow(
+        new TypeError("op of a txn must be a range, put, delete or txn op"),
+      );
+    }
     await expect(kv.execute({ type: "range", key: "a" } as never)).rejects.toThrow("op.key must be");
     const range = { type: "range", key: Uint8Array.of(1), rangeEnd: "b" };
     await expect(kv.execute(range as never)).rejects.toThrow("op.rangeEnd must be");

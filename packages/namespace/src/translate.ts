@@ -19,20 +19,11 @@ import type { KeyPrefix } from "./key-prefix.js";
 
 /** The op that the store is asked for. */
 export function outerOp(prefix: KeyPrefix, op: Op): Op {
-  switch (op.type) {
-    case "range":
-    case "put":
-    case "delete":
-    case "txn":
-      return outerBranch(prefix, op);
-    case "compact":
-      return op;
-    default:
-      throw new TypeError("op must be a range, put, delete, txn or compact op");
-  }
+  if (op.type === "compact") return op;
+  return outerBranch(prefix, op, "op must be a range, put, delete, txn or compact op");
 }
 
-function outerBranch(prefix: KeyPrefix, op: BranchOp): BranchOp {
+function outerBranch(prefix: KeyPrefix, op: BranchOp, otherwise: string): BranchOp {
   switch (op.type) {
     case "range":
       return outerRange(prefix, op);
@@ -41,10 +32,13 @@ function outerBranch(prefix: KeyPrefix, op: BranchOp): BranchOp {
     case "put":
       return { ...op, key: prefix.add(op.key) };
     case "txn": {
-      const inside = (one: BranchOp): BranchOp => outerBranch(prefix, one);
+      const inside = (one: BranchOp): BranchOp =>
+        outerBranch(prefix, one, "op of a txn must be a range, put, delete or txn op");
       const compare = op.compare.map((one): Compare => ({ ...one, ...prefix.addToRange(one) }));
       return { ...op, compare, success: op.success.map(inside), failure: op.failure.map(inside) };
     }
+    default:
+      throw new TypeError(otherwise);
   }
 }
 
