@@ -1,0 +1,165 @@
+import {
+  EtcdError,
+  type Event,
+  Event_EventType,
+  type KeepAlive,
+  type KeyValue,
+  type KvExecutor,
+  type LeaseRenewal,
+  type Leases,
+  type ResponseHeader,
+  toBytes,
+  type Watch,
+  type WatchBatch,
+  type WatchOpener,
+} from "@etcdkit/core";
+
+export function headerAt(revision: bigint): ResponseHeader {
+  const [clusterId, memberId, raftTerm] = [1n, 1n, 1n];
+  return { $typeName: "etcdserverpb.ResponseHeader", clusterId, memberId, revision, raftTerm };
+}
+
+/** An event of a leasing key; without a value: its deletion. */
+export function eventOf(
+  leasingKey: string,
+  revision: bigint,
+  value?: string,
+  more: Partial<KeyValue> = {},
+): Event {
+  const [createRevision, version, lease] = [0n, 0n, 0n];
+  const key = toBytes(leasingKey, "key");
+  const kv: KeyValue = {
+    ...{ $typeName: "mvccpb.KeyValue", key, value: toBytes(value ?? "", "value") },
+    ...{ createRevision, version, lease, modRevision: revision, ...more },
+  };
+  return {
+    $typeName: "mvccpb.Event",
+    type: value === undefined ? Event_EventType.DELETE : Event_EventType.PUT,
+    kv,
+  };
+}
+
+/** Services under a leasing client that do what a test says: leases to be lost, watches to be fed. */
+export class FakeServices {
+  /** Leases that were granted, and those that were revoked, in order. */
+  readonly granted: bigint[] = [];
+  readonly revoked: bigint[] = [];
+  /** Why no lease is granted. */
+  refusal: Error | undefined;
+  attempts = 0;
+  held = true;
+  readonly #losses: AbortController[] = [];
+  readonly #watches: FakeWatch[] = [];
+
+  readonly kv: KvExecutor = {
+    execute: () => Promise.reject(new EtcdError("UNAVAILABLE", "nothing is served")),
+  };
+  readonly leases: Leases = {
+    grant: (ttlSeconds) => {
+      this.attempts += 1;
+      if (this.refusal !== undefined) return Promise.reject(this.refusal);
+      const id = BigInt(this.granted.length + 1);
+      this.granted.push(id);
+      return Promise.resolve({ header: headerAt(1n), id, ttlSeconds });
+    },
+    revoke: (id) => {
+      this.revoked.push(id);
+      return Promise.resolve({ header: headerAt(1n) });
+    },
+    keepAlive: (leaseId, options) => this.#keepAlive(leaseId, options?.signal),
+    timeToLive: () => Promise.resolve(undefined),
+    list: () => Promise.resolve({ header: headerAt(1n), ids: [] }),
+    keepAliveOnce: () => Promise.reject(new Error("not asked for")),
+    close: () => Promise.resolve(),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+  readonly watcher: WatchOpener = {
+    open: () => {
+      const watch = new FakeWatch();
+      this.#watches.push(watch);
+      return watch;
+    },
+  };
+
+  /** The newest lease is lost. */
+  lose(): void {
+    this.#losses.at(-1)?.abort(new EtcdError("KEEPALIVE_HALTED", "lost"));
+  }
+
+  /** The newest watch. */
+  get watch(): FakeWatch {
+    const watch = this.#watches.at(-1);
+    if (watch === undefined) throw new Error("nothing is watched");
+    return watch;
+  }
+
+  #keepAlive(leaseId: bigint, signal: AbortSignal | undefined): KeepAlive {
+    const loss = new AbortController();
+    this.#losses.push(loss);
+    signal?.addEventListener("abort", () => loss.abort(signal.reason), { once: true });
+    const renewal: LeaseRenewal = { header: headerAt(1n), id: leaseId, ttlSeconds: 10 };
+    const isHeld = (): boolean => this.held && !loss.signal.aborted;
+    return {
+      leaseId,
+      signal: loss.signal,
+      isHeld,
+      remainingMs: () => (isHeld() ? 1_000 : 0),
+      close: () => Promise.resolve(),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+      async *[Symbol.asyncIterator]() {
+        yield renewal;
+      },
+    };
+  }
+}
+
+/** A watch that delivers what a test feeds it with. */
+export class FakeWatch implements Watch {
+  readonly created: Promise<{ readonly revision: bigint }> = Promise.resolve({ revision: 1n });
+  isClosed = false;
+  readonly #batches: WatchBatch[] = [];
+  #failure: Error | undefined;
+  #wake: () => void = () => undefined;
+
+  deliver(batch: WatchBatch): void {
+    this.#batches.push(batch);
+    this.#wake();
+  }
+
+  /** Delivers events of one revision. */
+  happen(revision: bigint, ...events: readonly Event[]): void {
+    this.deliver({ kind: "events", header: headerAt(revision), revision, events });
+  }
+
+  fail(failure: Error): void {
+    this.#failure = failure;
+    this.#wake();
+  }
+
+  requestProgress(): Promise<bigint> {
+    return Promise.resolve(1n);
+  }
+
+  close(): Promise<void> {
+    this.isClosed = true;
+    this.#wake();
+    return Promise.resolve();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<WatchBatch, void, undefined> {
+    while (!this.isClosed) {
+      const batch = this.#batches.shift();
+      if (batch !== undefined) yield batch;
+      else if (this.#failure !== undefined) throw this.#failure;
+      else {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+    }
+  }
+}
