@@ -17,7 +17,7 @@ function setUp(prefix = "foo/"): {
 }
 
 describe("namespaceKv", () => {
-  // common/namespace_test.go:TestNamespacePutGet
+  // namespace_test.go:TestNamespacePutGet
   it("writes behind the prefix and answers without it", async () => {
     const { store, kv, names } = setUp();
     await kv.put("abc", "bar");

@@ -43,8 +43,8 @@ const table = optionTable("withOrdering", { onStale: checkFunction, clock: check
  *
  * A read that is answered from the past is repeated at another member, as {@link OrderingOptions.onStale} decides; after
  * each round over all members there is a pause of 25 to 50 ms, twice as long each time, at most 1 s. `call.timeoutMs` limits
- * all of it, the handler included (10 s where it is left out), and `call.signal` ends it. Repeated are ranges, and
- * transactions that only read.
+ * all of it, the handler included; where it is left out, nothing is repeated after 10 s. `call.signal` ends it at any moment.
+ * Repeated are ranges, and transactions that only read.
  * Whatever may write is asked for once and its answer returned as it is; all members agree on its place in the order.
  *
  * A read of the past (`revision`) has its data from there, but its answer is of the revision in its header.

@@ -21,7 +21,7 @@ async function next(watch: Watch, count: number): Promise<readonly Event[]> {
 describeEachEtcd("a namespace", (etcd) => {
   const store = sharedStore(etcd);
 
-  // clientv3/namespace_test.go:TestNamespacePutGet
+  // namespace_test.go:TestNamespacePutGet
   it("puts a key behind the prefix and gets it without", async () => {
     const prefix = uniqueKey("foo");
     const own = namespaceKv(store.kv, prefix);
@@ -31,7 +31,7 @@ describeEachEtcd("a namespace", (etcd) => {
     expect(await textAt(own, "abc")).toBe("bar");
   });
 
-  // clientv3/namespace_test.go:TestNamespaceWatch
+  // namespace_test.go:TestNamespaceWatch
   it("delivers the same write to its own watch and to others, each with their form of the key", async () => {
     const prefix = uniqueKey("foo");
     const watcher = createWatcher(store.connection);
@@ -46,7 +46,7 @@ describeEachEtcd("a namespace", (etcd) => {
     }
   });
 
-  // clientv3/namespace_test.go:TestNamespaceWatch
+  // namespace_test.go:TestNamespaceWatch
   it("ends its watches when the connection closes", async () => {
     const connection = store.connect();
     const own = namespaceWatcher(createWatcher(connection), uniqueKey());

@@ -5,7 +5,6 @@ import type { EtcdMember } from "@etcdkit/testing";
 import { expect, it, vi } from "vitest";
 import { describeEachEtcd, type SharedCluster } from "../support/each-etcd.js";
 import { allServe, becomesLeaderless, rolesOf } from "../support/leader.js";
-import { describeNewestEtcd } from "../support/newest.js";
 import { rejection } from "../support/rejection.js";
 import { uniqueKey } from "../support/unique-key.js";
 
@@ -181,8 +180,7 @@ describeEachEtcd("a member that was cut off", (etcd) => {
   );
 });
 
-// What members say does not depend on the version here, and five of them take long to start.
-describeNewestEtcd("two of five members that were cut off", (etcd) => {
+describeEachEtcd("two of five members that were cut off", (etcd) => {
   const shared = etcd.shared({ members: 5, partitionable: true });
 
   // ordering_util_test.go:TestUnresolvableOrderViolation
