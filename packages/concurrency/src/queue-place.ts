@@ -17,7 +17,7 @@ import type { QueueName } from "./queue-name.js";
 import type { Session } from "./session.js";
 import type { Turn } from "./turns.js";
 import { waitForDeletion } from "./wait-for-deletion.js";
-import { waitForPredecessors } from "./wait-for-predecessors.js";
+import { type Predecessor, waitForEach } from "./wait-for-predecessors.js";
 
 /** How a place in the queue was found. */
 export interface Entry {
@@ -46,8 +46,7 @@ export class QueuePlace implements Ownership {
   readonly key: Uint8Array;
   readonly #prefix: Uint8Array;
   readonly #turn: Turn;
-  readonly #over = new AbortController();
-  readonly #onSessionEnd = (): void => this.#end(this.session.signal.reason);
+  readonly #onSessionEnd = (): void => this.#end(() => this.session.signal.reason);
   #entering: Promise<Entry> | undefined;
   /** There is no key, and none can come. */
   #absent = true;
@@ -55,6 +54,9 @@ export class QueuePlace implements Ownership {
   #doubtful = false;
   #createRevision: bigint | undefined;
   #deleted = false;
+  /** Why it is over. Signal and errors are made when somebody asks: a short lock does without. */
+  #overBy: (() => unknown) | undefined;
+  #controller: AbortController | undefined;
   #cancelWatch: () => void = () => undefined;
   #leaving: Promise<void> | undefined;
 
@@ -73,7 +75,11 @@ export class QueuePlace implements Ownership {
 
   /** Aborts when the place is lost (`SESSION_LOST`, `NOT_HOLDER`) or left (`CLOSED`). */
   get signal(): AbortSignal {
-    return this.#over.signal;
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#overBy !== undefined) this.#controller.abort(this.#overBy());
+    }
+    return this.#controller.signal;
   }
 
   /** Known once the place is entered or resumed. */
@@ -87,7 +93,7 @@ export class QueuePlace implements Ownership {
   }
 
   remainingMs(): number {
-    return this.signal.aborted || this.#deleted ? 0 : this.session.remainingMs();
+    return this.#overBy !== undefined || this.#deleted ? 0 : this.session.remainingMs();
   }
 
   owned(): Compare {
@@ -121,11 +127,7 @@ export class QueuePlace implements Ownership {
 
   /** Waits until it is the first, and makes sure that it still exists. */
   async reachFront(signal: AbortSignal): Promise<void> {
-    const { session, key } = this;
-    await waitForPredecessors(session, { prefix: this.#prefix }, this.createRevision - 1n, { signal });
-    const call = { signal, timeoutMs: Number.POSITIVE_INFINITY };
-    const own = await session.kv.get(key, { keysOnly: true, ...call });
-    if (own?.createRevision !== this.#createRevision) await this.#lose();
+    await waitForEach(this.session.watcher, signal, () => this.#lookAhead(signal));
     this.signal.throwIfAborted();
   }
 
@@ -151,6 +153,20 @@ export class QueuePlace implements Ownership {
   /** Gives the place up, whatever comes of it. */
   abandon(): void {
     void this.leave();
+  }
+
+  /** Who is the next before it, and whether it is still there itself: in one request, since many wait for that. */
+  async #lookAhead(signal: AbortSignal): Promise<Predecessor> {
+    const { createRevision } = this;
+    const before = { last: "created", maxCreateRevision: createRevision - 1n, keysOnly: true } as const;
+    const { header, responses } = await this.session.kv.txn(
+      { success: [op.range({ prefix: this.#prefix }, before), op.range(this.key, { keysOnly: true })] },
+      { idempotent: true, signal, timeoutMs: Number.POSITIVE_INFINITY },
+    );
+    const [ahead, own] = responses;
+    if (own?.kvs[0]?.createRevision !== createRevision) await this.#lose();
+    this.signal.throwIfAborted();
+    return { key: ahead?.kvs[0]?.key, revision: header.revision };
   }
 
   async #enter(value: Uint8Array, onlyIfFree: boolean): Promise<Entry> {
@@ -197,7 +213,7 @@ export class QueuePlace implements Ownership {
 
   #entered(createRevision: bigint): void {
     this.#createRevision = createRevision;
-    if (this.signal.aborted) return;
+    if (this.#overBy !== undefined) return;
     const watch = (): void => void this.#watchKey();
     this.#cancelWatch = systemClock.setTimer(watchAfterMs, watch, false);
   }
@@ -214,23 +230,25 @@ export class QueuePlace implements Ownership {
 
   /** The key is gone, or as good as gone. With the lease, or without it: the session asks. */
   async #lose(cause?: unknown): Promise<void> {
-    if (this.signal.aborted) return;
+    if (this.#overBy !== undefined) return;
     this.#deleted = true;
     await this.session.check({ timeoutMs: verdictMs, signal: this.signal }).catch(() => undefined);
     const text = cause === undefined ? "was deleted by somebody else" : "cannot be watched any more";
-    this.#end(new EtcdError("NOT_HOLDER", `the session's key in the queue ${text}`, { cause }));
+    this.#end(() => new EtcdError("NOT_HOLDER", `the session's key in the queue ${text}`, { cause }));
     // Its holder may have nothing left to do with it, and others of the session wait.
     this.abandon();
   }
 
-  #end(reason: unknown): void {
-    this.#over.abort(reason);
+  #end(reason: () => unknown): void {
+    if (this.#overBy !== undefined) return;
+    this.#overBy = reason;
+    this.#controller?.abort(reason());
     this.#cancelWatch();
     this.session.signal.removeEventListener("abort", this.#onSessionEnd);
   }
 
   async #leave(): Promise<void> {
-    this.#end(new EtcdError("CLOSED", "given up by its holder"));
+    this.#end(() => new EtcdError("CLOSED", "given up by its holder"));
     // How that ends is told to whoever entered.
     await this.#entering?.catch(() => undefined);
     try {

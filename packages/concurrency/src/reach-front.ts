@@ -22,10 +22,12 @@ export async function reachFront(
   const place = new QueuePlace(session, queue, await takeTurn(session, queue, limits));
   try {
     const { first, found } = await limits.race(place.enter(value));
-    limits.follow(place.signal);
     if (found !== undefined) await onFound?.(place, found.value);
     limits.waitingFor = "other sessions";
-    if (!first) await place.reachFront(limits.signal);
+    if (!first) {
+      limits.follow(place.signal);
+      await place.reachFront(limits.signal);
+    }
     limits.signal.throwIfAborted();
     return place;
   } catch (error) {

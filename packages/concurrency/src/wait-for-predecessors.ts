@@ -5,6 +5,7 @@ import {
   firstEvent,
   type KeyRange,
   optionTable,
+  type WatchOpener,
 } from "@etcdkit/core";
 import { meansLookAgain, type WaitServices } from "./wait-for-deletion.js";
 
@@ -40,23 +41,32 @@ export async function waitForPredecessors(
   checkOptions(table, options);
   const { kv, watcher } = services;
   const { signal } = options;
-  // A linearizable read waits for a leader, so there is no limit to how long one may take but the caller's.
-  const call = { signal, timeoutMs: Number.POSITIVE_INFINITY };
+  const newest = { last: "created", maxCreateRevision: newestCreateRevision, keysOnly: true } as const;
+  await waitForEach(watcher, signal, async () => {
+    // A linearizable read waits for a leader, so there is no limit to how long one may take but the caller's.
+    const call = { signal, timeoutMs: Number.POSITIVE_INFINITY };
+    const { header, kvs } = await kv.range(queue, { ...newest, ...call });
+    return { key: kvs[0]?.key, revision: header.revision };
+  });
+}
+
+/** A key to wait for, as of a revision; none: there is nothing left to wait for. */
+export interface Predecessor {
+  readonly key: Uint8Array | undefined;
+  readonly revision: bigint;
+}
+
+/** Looks for a key, waits until that is deleted, and looks again, until there is none. */
+export async function waitForEach(
+  watcher: WatchOpener,
+  signal: AbortSignal | undefined,
+  look: () => Promise<Predecessor>,
+): Promise<void> {
   while (true) {
-    const { header, kvs } = await kv.range(queue, {
-      last: "created",
-      maxCreateRevision: newestCreateRevision,
-      keysOnly: true,
-      ...call,
-    });
-    const newest = kvs[0];
-    if (newest === undefined) return;
+    const { key, revision } = await look();
+    if (key === undefined) return;
     try {
-      await firstEvent(watcher, newest.key, {
-        events: "deletes",
-        startRevision: header.revision + 1n,
-        signal,
-      });
+      await firstEvent(watcher, key, { events: "deletes", startRevision: revision + 1n, signal });
     } catch (error) {
       if (!meansLookAgain(error)) throw error;
     }
