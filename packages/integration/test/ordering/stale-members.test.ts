@@ -73,15 +73,37 @@ async function read(kv: Kv, key: string): Promise<string | undefined> {
   return found && utf8(found.value);
 }
 
+type Read = readonly [name: string, run: (kv: Kv, key: string) => Promise<unknown>];
+
+function streams(): readonly Read[] {
+  const all = (kv: Kv, key: string, revision?: bigint): Promise<unknown> => {
+    if (kv.stream === undefined) throw new Error("the store cannot stream");
+    return Array.fromAsync(kv.stream(op.range(key, { serializable, revision })));
+  };
+  const seen = new Map<string, bigint>();
+  return [
+    ["stream", (kv, key) => all(kv, key)],
+    [
+      "stream of a revision that was seen",
+      async (kv, key) => {
+        const revision = seen.get(key) ?? (await kv.range(key, { serializable })).header.revision;
+        seen.set(key, revision);
+        return await all(kv, key, revision);
+      },
+    ],
+  ];
+}
+
 describeEachEtcd("a member that was cut off", (etcd) => {
   const shared = etcd.shared({ members: 3, partitionable: true });
 
-  const reads: readonly (readonly [string, (kv: Kv, key: string) => Promise<unknown>])[] = [
+  const reads: readonly Read[] = [
     // ordering_kv_test.go:TestDetectKvOrderViolation
     ["get", (kv, key) => kv.get(key, { serializable })],
     ["scan", (kv, key) => Array.fromAsync(kv.scan({ prefix: key }, { serializable }))],
     // ordering_kv_test.go:TestDetectTxnOrderViolation
     ["txn", (kv, key) => kv.txn({ success: [op.range(key, { serializable })] })],
+    ...(etcd.has("range-stream") ? streams() : []),
   ];
 
   it("is found out by every kind of read, and the handler's error is the read's", () =>
