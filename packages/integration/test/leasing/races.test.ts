@@ -225,6 +225,31 @@ describeNewestEtcd("a leasing client", (etcd) => {
     });
   }
 
+  it.concurrent("does not take up an ownership that a deletion of unknown outcome relies on", async () => {
+    await using client = await trappedProgram(uniqueKey("leasing"));
+    const key = uniqueKey();
+    await client.plain.put(`${key}1`, "old");
+    await client.plain.put(`${key}2`, "old");
+    // One key is owned without memory knowing of it; the other is owned after it.
+    client.traps.push({ match: isAcquisition, meet: (carry) => carry().then(unknown) });
+    await rejection(() => client.kv.get(`${key}2`));
+    await client.kv.get(`${key}1`);
+    let happen: () => Promise<unknown> = unknown;
+    client.traps.push({
+      match: isGuarded("delete"),
+      meet: async (carry) => {
+        happen = carry;
+        return unknown();
+      },
+    });
+    await rejection(() => client.kv.delete({ prefix: key }));
+    await client.kv.get(`${key}2`);
+    await happen();
+    for (const name of ["1", "2"]) {
+      expect(await textOf(client.kv, key + name)).toBe(await textOf(client.plain, key + name));
+    }
+  });
+
   /** Waits until a key is read from memory. */
   async function ownedSoon(kv: LeasingKv, key: string): Promise<void> {
     await vi.waitFor(
