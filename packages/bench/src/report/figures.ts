@@ -96,7 +96,7 @@ export const figures: readonly Figure[] = [
 
 /** Holds a ratio of ours to theirs, or another value, against its bound. */
 export function judge(found: number | undefined, bound: Bound, better: "more" | "less"): string {
-  if (found === undefined) return "not measured";
+  if (found === undefined) return bound.must === undefined ? "" : "not measured";
   const reaches = (limit: number): boolean => (better === "more" ? found >= limit : found <= limit);
   if (bound.must === undefined) return "reported";
   if (!reaches(bound.must)) return `missed by ${percent(Math.abs(found - bound.must) / bound.must)}`;

@@ -15,6 +15,8 @@ const chosen: readonly (readonly [workload: string, metric: MetricName])[] = [
   ["get-512", "rss"],
   ["watch-catch-up", "eventRate"],
   ["leases-10000", "heapEach"],
+  ["lock-1", "rate"],
+  ["stm-64", "rate"],
 ];
 
 /** Draws what tells most of a result; undefined when none of that was measured. */

@@ -85,6 +85,7 @@ describe("judge", () => {
     expect(judge(3.15, bound, "more")).toBe("missed by 10 %");
     expect(judge(undefined, bound, "more")).toBe("not measured");
     expect(judge(1.2, {}, "less")).toBe("reported");
+    expect(judge(undefined, {}, "less")).toBe("");
   });
 
   it("turns around where less is better", () => {
