@@ -1,7 +1,7 @@
-import { type BytesLike, isBytesLike, toBytes } from "@etcdkit/core";
+import { isBytesLike } from "@etcdkit/core";
 
 /** Refuses what is neither text nor bytes. */
-export function checkBytesLike(value: unknown, name: string): asserts value is BytesLike {
+export function checkBytesLike(value: unknown, name: string): void {
   if (!isBytesLike(value)) throw new TypeError(`${name} must be a string or a Uint8Array`);
 }
 
@@ -17,10 +17,4 @@ export function checkService(value: unknown, method: string, name: string): void
   if (typeof value !== "object" || value === null || !(method in value)) {
     throw new TypeError(`${name} must have a method ${method}`);
   }
-}
-
-/** A copy of bytes that have to be given: a prefix that was forgotten must not stand for all keys. */
-export function copyOf(value: unknown, name: string): Uint8Array {
-  checkBytesLike(value, name);
-  return toBytes(value, name);
 }

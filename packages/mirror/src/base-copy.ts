@@ -1,21 +1,15 @@
-import { compareBytes, concatBytes, type KeyValue, type Kv, op } from "@etcdkit/core";
+import { compareBytes, concatBytes, type KeyValue, type KvExecutor, op, type WireRange } from "@etcdkit/core";
 import { type Patience, persistently } from "./persistently.js";
 import type { WaitingProgress } from "./progress.js";
 import type { Write } from "./transactions.js";
 
 const leastPageKeys = 128;
 
-/** A range of keys; without `to` there is no upper end. */
-export interface Bounds {
-  readonly from: Uint8Array;
-  readonly to: Uint8Array | undefined;
-}
-
 /** What a base copy needs. */
 export interface BaseCopySetup extends Patience {
   /** The destination. */
-  readonly kv: Kv;
-  readonly bounds: Bounds;
+  readonly kv: KvExecutor;
+  readonly range: WireRange;
   /** Whether a key of the destination belongs to the mirror, rather than being its checkpoint. */
   readonly isMirrored: (key: Uint8Array) => boolean;
   /** Whether keys that the source does not have are deleted. */
@@ -33,7 +27,7 @@ export class BaseCopy {
 
   constructor(setup: BaseCopySetup) {
     this.#setup = setup;
-    this.#cursor = setup.bounds.from;
+    this.#cursor = setup.range.key;
   }
 
   /**
@@ -46,16 +40,16 @@ export class BaseCopy {
     last: boolean,
     apply: (writes: readonly Write[]) => AsyncGenerator<T, void, undefined>,
   ): AsyncGenerator<WaitingProgress | T, void, undefined> {
-    const { kv, bounds, isMirrored, signal } = this.#setup;
+    const { kv, range, isMirrored, signal } = this.#setup;
     const final = page.at(-1);
     // A page in the middle is never empty; if one were, it would say nothing of any key.
     if (final === undefined && !last) return;
-    const to = last || final === undefined ? bounds.to : after(final.key);
+    const rangeEnd = last || final === undefined ? range.rangeEnd : after(final.key);
     const limit = Math.max(page.length, leastPageKeys);
     let rest = page.filter(({ key }) => isMirrored(key));
     for (let more = true; more; ) {
-      const range = { from: this.#cursor, to };
-      const found = yield* persistently(this.#setup, () => kv.range(range, { limit, signal }));
+      const read = { type: "range", key: this.#cursor, rangeEnd, limit } as const;
+      const found = yield* persistently(this.#setup, () => kv.execute(read, { signal }));
       const end = found.kvs.at(-1);
       more = found.more && end !== undefined;
       // What was found says all about the keys up to its last one, or up to the end.
@@ -63,9 +57,9 @@ export class BaseCopy {
         more && end !== undefined ? rest.filter(({ key }) => compareBytes(key, end.key) <= 0) : rest;
       rest = rest.slice(compared.length);
       yield* apply([...this.#differences(compared, found.kvs)]);
-      if (more && end !== undefined) this.#cursor = after(end.key);
-      else if (to !== undefined) this.#cursor = to;
+      if (end !== undefined) this.#cursor = after(end.key);
     }
+    if (final !== undefined) this.#cursor = after(final.key);
   }
 
   *#differences(wanted: readonly KeyValue[], found: readonly KeyValue[]): Generator<Write, void, undefined> {

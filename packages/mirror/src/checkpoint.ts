@@ -1,5 +1,5 @@
-import { Buffer } from "node:buffer";
 import { checkInt64, isBytes } from "@etcdkit/core";
+import { fromBase64, isRecord, parseJson, revisionFrom, toBase64, unreadable } from "./stored-json.js";
 
 /** A key that shows, later on, whether a store still has the history in which it was seen. */
 export interface MirrorWitness {
@@ -77,12 +77,11 @@ export function checkpointToJson(checkpoint: MirrorCheckpoint): CheckpointJson {
 export function checkpointFromJson(value: unknown, name: string): MirrorCheckpoint {
   if (!isRecord(value)) throw unreadable(name);
   const { revision, clusterId, witness } = value;
-  if (typeof revision !== "string" || !/^\d{1,19}$/.test(revision)) throw unreadable(name);
   if (clusterId !== undefined && (typeof clusterId !== "string" || !/^[\da-f]{1,16}$/.test(clusterId))) {
     throw unreadable(name);
   }
   return {
-    revision: BigInt(revision),
+    revision: revisionFrom(revision, name),
     ...(clusterId !== undefined && { clusterId: BigInt(`0x${clusterId}`) }),
     ...(witness !== undefined && { witness: witnessFromJson(witness, name) }),
   };
@@ -93,30 +92,4 @@ function witnessFromJson(value: unknown, name: string): MirrorWitness {
   const { key, digest } = value;
   if (typeof key !== "string" || typeof digest !== "string") throw unreadable(name);
   return { key: fromBase64(key), digest: fromBase64(digest) };
-}
-
-/** Parses JSON without quoting it in errors: it may hold keys. */
-export function parseJson(bytes: Uint8Array, name: string): unknown {
-  if (!isBytes(bytes)) throw new TypeError(`${name} must be a Uint8Array`);
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch {
-    throw unreadable(name);
-  }
-}
-
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-export function unreadable(name: string): TypeError {
-  return new TypeError(`${name} is not one that a mirror has made`);
-}
-
-export function toBase64(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("base64");
-}
-
-function fromBase64(text: string): Uint8Array {
-  return new Uint8Array(Buffer.from(text, "base64"));
 }

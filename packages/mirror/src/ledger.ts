@@ -5,6 +5,9 @@ import { decodePlace, encodePlace, type Place, type Route } from "./place.js";
 import type { WaitingProgress } from "./progress.js";
 import { asBranch, type Write } from "./transactions.js";
 
+/** What the operations on the checkpoint spend beside its key and value, and the server on the transaction as a whole. */
+const overheadBytes = 512;
+
 /** What a ledger needs. */
 export interface LedgerSetup extends Patience {
   readonly kv: Kv;
@@ -19,8 +22,6 @@ export interface LedgerSetup extends Patience {
  */
 export class Ledger {
   readonly #setup: LedgerSetup;
-  readonly #run: string = randomUUID();
-  #writes = 0;
   /** Of the checkpoint key; `0n` while it does not exist. */
   #modRevision = 0n;
 
@@ -59,11 +60,17 @@ export class Ledger {
     );
   }
 
+  /** What noting a place takes of a transaction, in bytes, at most. */
+  costOf(place: Place): number {
+    const { key, route } = this.#setup;
+    // The key is written, compared and, for when it is another's, read.
+    return overheadBytes + 3 * key.length + encodePlace(place, route, randomUUID()).length;
+  }
+
   /** @returns Whether it was done; if not, somebody else's was. */
   async *#write(writes: readonly Write[], place: Place): AsyncGenerator<WaitingProgress, boolean, undefined> {
     const { kv, key, route, maxTxnOps, signal } = this.#setup;
-    this.#writes += 1;
-    const value = encodePlace(place, route, { run: this.#run, write: this.#writes });
+    const value = encodePlace(place, route, randomUUID());
     const parts = {
       compare: [compare.modRevision(key).equals(this.#modRevision)],
       success: [op.put(key, value), ...asBranch(writes, maxTxnOps)],

@@ -8,11 +8,10 @@ import {
   type KvExecutor,
   kvFrom,
   op,
-  prefixEnd,
   systemClock,
+  toWireRange,
 } from "@etcdkit/core";
-import { BaseCopy, type Bounds } from "./base-copy.js";
-import type { MirrorCheckpoint } from "./checkpoint.js";
+import { BaseCopy } from "./base-copy.js";
 import { Ledger } from "./ledger.js";
 import {
   type MirrorBaseBatch,
@@ -23,14 +22,12 @@ import {
 } from "./mirror.js";
 import type { MirrorToOptions } from "./mirror-to.js";
 import { type Patience, persistently } from "./persistently.js";
-import type { Part, Place, Route } from "./place.js";
+import type { Place, Route } from "./place.js";
 import type { BaseProgress, MirrorProgress, MirrorTotals, WaitingProgress } from "./progress.js";
 import { bytesOf, mostWrites, portions, type Write } from "./transactions.js";
 
 const defaultMaxTxnOps = 128;
 const defaultMaxTxnBytes = 1.5 * 1024 * 1024;
-/** What the checkpoint and its compare add to a transaction, besides twice the checkpoint key, prefixes and a witness. */
-const checkpointBytes = 1024;
 
 type Progress<T extends MirrorProgress = MirrorProgress> = AsyncGenerator<T, void, undefined>;
 
@@ -80,8 +77,10 @@ export class MirrorRun {
     const from = place.phase === "updates" ? place.checkpoint : undefined;
     if (from !== undefined) yield { kind: "resumed", revision: from.revision };
     for await (const batch of mirror(this.#source, { prefix, from, onCompacted, signal, clock })) {
-      const { revision } = batch.header;
-      if (revision > this.#sourceRevision) this.#sourceRevision = revision;
+      // Both, since etcd's gRPC proxy makes headers up.
+      for (const { revision } of [batch.header, batch]) {
+        if (revision > this.#sourceRevision) this.#sourceRevision = revision;
+      }
       if (batch.kind === "base") yield* this.#takeBase(batch);
       else yield* this.#takeUpdates(batch);
     }
@@ -89,23 +88,25 @@ export class MirrorRun {
 
   /** Where a mirror begins that has never run. */
   async *#begin(): AsyncGenerator<WaitingProgress, Place, undefined> {
-    const { startRevision, deleteExtra, signal } = this.#options;
-    if (startRevision !== undefined) {
-      return { phase: "updates", checkpoint: { revision: startRevision - 1n } };
-    }
-    if (deleteExtra !== undefined) return { phase: "base" };
+    const { startRevision, deleteExtra } = this.#options;
+    // With a start revision, too: should a base follow later, it deletes.
+    if (deleteExtra === undefined) yield* this.#expectEmpty();
+    if (startRevision === undefined) return { phase: "base" };
+    return { phase: "updates", checkpoint: { revision: startRevision - 1n } };
+  }
+
+  async *#expectEmpty(): Progress<WaitingProgress> {
+    const { signal } = this.#patience;
     const range = { prefix: this.#route.destinationPrefix };
     const found = yield* persistently(this.#patience, () =>
-      this.#kv.range(range, { limit: 2, keysOnly: true, signal }),
+      this.#kv.range(range, { limit: 1, keysOnly: true, signal }),
     );
-    if (found.kvs.some(({ key }) => this.#isMirrored(key))) {
-      throw new EtcdError(
-        "FAILED_PRECONDITION",
-        "the destination has keys under its prefix already: say by deleteExtra whether those that the source does not have are to be deleted",
-        { outcome: "not-applied" },
-      );
-    }
-    return { phase: "base" };
+    if (found.kvs.length === 0) return;
+    throw new EtcdError(
+      "FAILED_PRECONDITION",
+      "the destination has keys under its prefix already: say by deleteExtra whether those that the source does not have are to be deleted",
+      { outcome: "not-applied" },
+    );
   }
 
   async *#takeBase(batch: MirrorBaseBatch): Progress {
@@ -118,7 +119,7 @@ export class MirrorRun {
     const page = batch.kvs.map((pair) => ({ ...pair, key: this.#keyOf(pair.key) }));
     // Flat and not nested: a base is not atomic anyway, and small transactions hold up nobody else.
     yield* this.#copy.take(page, batch.last, (writes) =>
-      this.#each(writes, this.#maxTxnOps - 1, (portion) => this.#move(portion, { phase: "base" })),
+      this.#apply(writes, this.#maxTxnOps - 1, () => ({ phase: "base" })),
     );
     this.#copied += batch.kvs.length;
     if (batch.checkpoint !== undefined)
@@ -136,54 +137,48 @@ export class MirrorRun {
 
   async *#takeUpdates(batch: MirrorUpdatesBatch | MirrorProgressBatch): Progress {
     const { revision, checkpoint } = batch;
+    const { part, checkpoint: before } = this.#place.phase === "updates" ? this.#place : { checkpoint };
+    // A member that lags behind may announce less than is here in part: the rest of that comes next.
+    if (batch.kind === "progress" && part !== undefined) return;
     const events = batch.kind === "updates" ? batch.events : [];
     const writes = events.flatMap((event) => this.#writeOf(event));
     // Nothing but what would overwrite the checkpoint. To note that, where both sides are one store, would never end.
     if (events.length > 0 && writes.length === 0) return;
-    const before = this.#place.phase === "updates" ? this.#place.checkpoint : checkpoint;
-    let done = this.#doneOf(revision);
-    const rest = writes.slice(done);
-    const after: Place = { phase: "updates", checkpoint, part: this.#partAfter(revision) };
-    if (rest.length === 0) yield* this.#move([], after);
-    yield* this.#each(rest, mostWrites(this.#maxTxnOps), (portion) => {
-      done += portion.length;
-      const whole = done === writes.length;
-      return this.#move(portion, whole ? after : partly(before, { revision, writes: done }));
-    });
-    const behind = this.#sourceRevision - revision;
+    const begun = part?.revision === revision ? part.writes : 0;
+    const placeAfter = (count: number): Place =>
+      begun + count === writes.length
+        ? { phase: "updates", checkpoint }
+        : { phase: "updates", checkpoint: before, part: { revision, writes: begun + count } };
+    const rest = writes.slice(begun);
+    if (rest.length === 0) yield* this.#move([], placeAfter(0));
+    yield* this.#apply(rest, mostWrites(this.#maxTxnOps), placeAfter);
     yield {
       kind: "updates",
       revision,
       sourceRevision: this.#sourceRevision,
-      lag: Number(behind),
+      lag: Number(this.#sourceRevision - revision),
       totals: this.#totals,
     };
   }
 
-  /** How many writes of a revision the destination has already. */
-  #doneOf(revision: bigint): number {
-    return this.#part?.revision === revision ? this.#part.writes : 0;
-  }
-
-  /** What the destination has of a revision that is still to come. */
-  #partAfter(revision: bigint): Part | undefined {
-    return this.#part !== undefined && this.#part.revision > revision ? this.#part : undefined;
-  }
-
-  get #part(): Part | undefined {
-    return this.#place.phase === "updates" ? this.#place.part : undefined;
-  }
-
-  async *#each(
+  /**
+   * Does writes in as few transactions as their number and size allow.
+   *
+   * @param placeAfter - Where the mirror is when so many of them are done.
+   */
+  async *#apply(
     writes: readonly Write[],
     most: number,
-    commit: (portion: readonly Write[]) => Progress<WaitingProgress>,
+    placeAfter: (count: number) => Place,
   ): Progress<WaitingProgress> {
     const { maxTxnBytes = defaultMaxTxnBytes } = this.#options;
-    const { prefix, destinationPrefix } = this.#route;
-    const besides =
-      checkpointBytes + 2 * (this.#checkpointKey.length + prefix.length + destinationPrefix.length);
-    for (const portion of portions(writes, most, maxTxnBytes - besides)) yield* commit(portion);
+    const places = [placeAfter(0), placeAfter(writes.length)];
+    const besides = Math.max(...places.map((place) => this.#ledger.costOf(place)));
+    let count = 0;
+    for (const portion of portions(writes, most, maxTxnBytes - besides)) {
+      count += portion.length;
+      yield* this.#move(portion, placeAfter(count));
+    }
   }
 
   /** Does some writes, and is in another place thereafter. */
@@ -218,24 +213,12 @@ export class MirrorRun {
   }
 
   #newCopy(): BaseCopy {
-    const from = this.#route.destinationPrefix;
-    const bounds: Bounds = { from, to: endOf(from) };
     return new BaseCopy({
       ...this.#patience,
       kv: this.#kv,
-      bounds,
+      range: toWireRange({ prefix: this.#route.destinationPrefix }),
       isMirrored: (key) => this.#isMirrored(key),
       deletes: this.#options.deleteExtra ?? true,
     });
   }
-}
-
-function partly(checkpoint: MirrorCheckpoint, part: Part): Place {
-  return { phase: "updates", checkpoint, part };
-}
-
-/** The end of the keys with a prefix; `undefined` where there is none. */
-function endOf(prefix: Uint8Array): Uint8Array | undefined {
-  const end = prefixEnd(prefix);
-  return end.length === 1 && end[0] === 0 ? undefined : end;
 }

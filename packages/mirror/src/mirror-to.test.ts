@@ -1,7 +1,16 @@
 import { EtcdError, type KeyValue, op, type TxnOp, type WatchBatch } from "@etcdkit/core";
 import { describe, expect, it } from "vitest";
 import { MemoryKv } from "../test/memory-kv.js";
-import { deletion, events, pair, progress, put, ScriptedWatcher, state } from "../test/scripted-watcher.js";
+import {
+  deletion,
+  events,
+  header,
+  pair,
+  progress,
+  put,
+  ScriptedWatcher,
+  state,
+} from "../test/scripted-watcher.js";
 import { type MirrorToOptions, mirrorTo } from "./mirror-to.js";
 import type { MirrorProgress } from "./progress.js";
 
@@ -144,6 +153,45 @@ describe("mirrorTo", () => {
     expect(mirrored(destination)).toEqual({ b: "1" });
     expect(place(destination)).toMatchObject({ checkpoint: { revision: "5" } });
     expect(all.map(({ kind }) => kind)).toEqual(["base", "base"]);
+  });
+
+  it("refuses a destination that has keys also when there is a start revision: later it might delete them", async () => {
+    const destination = new MemoryKv();
+    destination.put("d/mine", "1");
+    const begin = { startRevision: 6n };
+    await expect(Array.fromAsync(run(destination, [], begin))).rejects.toMatchObject({
+      code: "FAILED_PRECONDITION",
+    });
+    // Compacted before it came that far.
+    const all = await Array.fromAsync(
+      run(destination, [state(7n, true, pair(6n, "s/a", "1"))], { ...begin, deleteExtra: false }),
+    );
+    expect(all).toMatchObject([
+      { kind: "resumed", revision: 5n },
+      { kind: "base", reason: "compacted" },
+    ]);
+    expect(mirrored(destination)).toEqual({ "d/a": "1", "d/mine": "1" });
+  });
+
+  it("keeps transactions within maxTxnBytes together with the checkpoint, however long the keys are", async () => {
+    const destination = new MemoryKv();
+    const maxTxnBytes = 16 * 1024;
+    const long = "k".repeat(4_000);
+    const writes = ["1", "2", "3", "4", "5", "6", "7"].map((name) => put(7n, `s/${long}${name}`, "1"));
+    const batches = [state(5n, true), events(put(6n, `s/${long}`, "1"), ...writes)];
+    await Array.fromAsync(run(destination, batches, { maxTxnBytes }));
+    expect(Object.keys(mirrored(destination))).toHaveLength(8);
+    const sizes = txns(destination).map(({ success }) =>
+      success.reduce((sum, one) => sum + (one.type === "put" ? one.key.length + one.value.length : 0), 0),
+    );
+    expect(Math.max(...sizes)).toBeLessThan(maxTxnBytes);
+    expect(Math.max(...sizes)).toBeGreaterThan(maxTxnBytes / 2);
+  });
+
+  it("is never ahead of its source, also where a proxy has made the headers up", async () => {
+    const made = { ...events(put(6n, "s/a", "1")), header: header(0n) };
+    const all = await Array.fromAsync(run(new MemoryKv(), [state(5n, true), made]));
+    expect(all.at(-1)).toMatchObject({ kind: "updates", revision: 6n, sourceRevision: 6n, lag: 0 });
   });
 
   it("stops between two transactions when it is left", async () => {

@@ -10,8 +10,9 @@ import {
   checkRevision,
   type KvExecutor,
   optionTable,
+  toBytes,
 } from "@etcdkit/core";
-import { checkBytesLike, checkClock, checkService, copyOf } from "./arguments.js";
+import { checkBytesLike, checkClock, checkService } from "./arguments.js";
 import { checkSource, type MirrorSource } from "./mirror.js";
 import { MirrorRun } from "./mirror-run.js";
 import type { MirrorProgress } from "./progress.js";
@@ -30,7 +31,7 @@ export interface MirrorToOptions {
   /**
    * The key of the destination in which the mirror keeps how far it is, written by the same transactions as what it mirrors.
    * Each mirror needs one of its own. It should lie outside the mirrored keys; a source key that would be mirrored to it is
-   * left out.
+   * left out. Where both sides are one cluster it must not begin with `prefix`: each copy of it would write it anew. Where both sides are one cluster it must not lie under `prefix`: mirroring it would write it again, for ever.
    */
   readonly checkpointKey: BytesLike;
   /**
@@ -40,8 +41,8 @@ export interface MirrorToOptions {
   readonly startRevision?: bigint | undefined;
   /**
    * Whether a base deletes what the destination has under its prefix and the source has not. `false` leaves it there for
-   * ever; `true` deletes it. Left out: the first base refuses (`FAILED_PRECONDITION`) a destination that has any keys under
-   * the prefix, and later bases delete, so that nothing but what the mirror itself has written is ever deleted.
+   * ever; `true` deletes it. Left out: without a checkpoint, a destination that has any keys under the prefix is refused
+   * (`FAILED_PRECONDITION`), and bases delete, so that nothing but what the mirror itself has written is ever deleted.
    */
   readonly deleteExtra?: boolean | undefined;
   /**
@@ -98,8 +99,9 @@ const table = optionTable("mirrorTo", checks);
  * `checkpointKey` holds something else, or the checkpoint of another mirror; `EtcdError` `FAILED_PRECONDITION` where the
  * destination is not empty, see `deleteExtra`; `NOT_HOLDER` when another mirror took over (the one that began last wins);
  * `HISTORY_REPLACED`, `CLUSTER_CHANGED` when the source is not the store that was mirrored, `COMPACTED` with
- * `onCompacted: "throw"`; `REQUEST_TOO_LARGE`, `TOO_MANY_OPS` where the destination's limits are lower than the options say;
- * `PERMISSION_DENIED` on either side; `options.signal.reason`.
+ * `onCompacted: "throw"`; `REQUEST_TOO_LARGE`, `TOO_MANY_OPS`, `MESSAGE_TOO_LARGE` where the destination's limits are lower
+ * than the options say, or a value does not fit; `EMPTY_KEY` for a key that is just `prefix`, without a destination prefix;
+ * `PERMISSION_DENIED`, `AUTH_FAILED`, `TLS`, `PROTOCOL`, `CLOSED` on either side; `options.signal.reason`.
  */
 export function mirrorTo(
   source: MirrorSource,
@@ -109,10 +111,10 @@ export function mirrorTo(
   checkSource(source);
   checkService(destination?.kv, "execute", "destination.kv");
   checkOptions(table, options);
-  const prefix = copyOf(options?.prefix, "prefix");
+  const prefix = toBytes(options?.prefix, "prefix");
   const { destinationPrefix = prefix, checkpointKey } = options;
-  const route = { prefix, destinationPrefix: copyOf(destinationPrefix, "destinationPrefix") };
-  const key = copyOf(checkpointKey, "checkpointKey");
+  const route = { prefix, destinationPrefix: toBytes(destinationPrefix, "destinationPrefix") };
+  const key = toBytes(checkpointKey, "checkpointKey");
   if (key.length === 0) throw new RangeError("checkpointKey must not be empty");
   return new MirrorRun(source, destination.kv, route, key, options).start();
 }

@@ -1,4 +1,4 @@
-import { EtcdError } from "@etcdkit/core";
+import { EtcdError, type KvExecutor } from "@etcdkit/core";
 import { describe, expect, it } from "vitest";
 import { bytes, MemoryKv } from "../test/memory-kv.js";
 import { deletion, events, pair, progress, put, ScriptedWatcher, state } from "../test/scripted-watcher.js";
@@ -102,6 +102,35 @@ describe("mirror", () => {
     expect(watcher.closed).toBe(1);
   });
 
+  it("opens another watch, behind what it has, when one ends for a reason that passes", async () => {
+    const source = new MemoryKv();
+    source.put("a/1", "x");
+    const found = await source.execute({ type: "range", key: bytes("a/1") });
+    const away = new EtcdError("NO_LEADER", "etcdserver: no leader", { grpcCode: "UNAVAILABLE" });
+    const watcher = new ScriptedWatcher([state(2n, false, ...found.kvs)], away)
+      .next([state(2n, true, ...found.kvs)], away)
+      .next([events(put(3n, "a/1", "y"))]);
+    const batches = await Array.fromAsync(mirror({ kv: source, watcher }, { prefix: "a/" }));
+    expect(batches).toMatchObject([
+      { kind: "base", first: true, last: false },
+      // Nothing is known of how the keys have changed since that page: it is void.
+      { kind: "base", first: true, last: true },
+      { kind: "updates", revision: 3n },
+    ]);
+    expect(watcher.requests).toMatchObject([{ initial: true }, { initial: true }, { startRevision: 3n }]);
+    expect(watcher.closed).toBe(3);
+  });
+
+  it("looks at the history of the source also when it opens another watch", async () => {
+    const away = new EtcdError("NO_LEADER", "etcdserver: no leader", { grpcCode: "UNAVAILABLE" });
+    const watcher = new ScriptedWatcher([state(9n, true)], away).next([events(put(10n, "a/1", "y"))]);
+    const source = new MemoryKv();
+    source.revision = 8n;
+    await expect(Array.fromAsync(mirror({ kv: source, watcher }, { prefix: "a/" }))).rejects.toMatchObject({
+      code: "HISTORY_REPLACED",
+    });
+  });
+
   it("does not begin when its signal has aborted", async () => {
     const reason = new Error("no");
     const watcher = new ScriptedWatcher([state(1n, true)]);
@@ -159,7 +188,10 @@ describe("a mirror that goes on from a checkpoint", () => {
 
   it("asks again when the source cannot be reached for a moment", async () => {
     const { source, from } = await begun();
-    source.faults.push({ when: "before", error: new EtcdError("UNAVAILABLE", "away") });
+    source.faults.push(
+      { when: "after", error: new EtcdError("UNAVAILABLE", "away") },
+      { when: "before", error: new EtcdError("DEADLINE", "late") },
+    );
     expect((await goOn(source, from)).batches).toHaveLength(1);
   });
 
@@ -179,15 +211,31 @@ describe("a mirror that goes on from a checkpoint", () => {
     await expect(goOn(other, from)).rejects.toMatchObject({ code: "HISTORY_REPLACED" });
   });
 
-  it("compares nothing with a bare revision, and leaves to the watch what was compacted", async () => {
+  it("ends when the watcher is closed, also while the source cannot be reached", async () => {
+    const { source, from } = await begun();
+    const watcher = new ScriptedWatcher([]);
+    watcher.created = Promise.reject(new EtcdError("CLOSED", "closed"));
+    const away = { execute: () => Promise.reject(new EtcdError("UNAVAILABLE", "away")) };
+    expect(await Array.fromAsync(mirror({ kv: away, watcher }, { prefix: "a/", from }))).toEqual([]);
+    expect(source.ops).toHaveLength(1);
+  });
+
+  it("leaves to the watch what was compacted", async () => {
+    const { source, from } = await begun();
+    const kv: KvExecutor = {
+      execute: (op, call) =>
+        op.type === "range" && op.revision !== undefined
+          ? Promise.reject(new EtcdError("COMPACTED", "gone"))
+          : source.execute(op, call),
+    };
+    const watcher = new ScriptedWatcher([state(9n, true)]);
+    const batches = await Array.fromAsync(mirror({ kv, watcher }, { prefix: "a/", from }));
+    expect(batches).toMatchObject([{ kind: "base", first: true, revision: 9n }]);
+  });
+
+  it("compares nothing with a bare revision", async () => {
     const { source, from } = await begun();
     source.clusterId = 8n;
     expect((await goOn(source, { revision: from.revision })).batches).toHaveLength(1);
-    source.clusterId = 7n;
-    source.faults.push(
-      { when: "after", error: new EtcdError("UNAVAILABLE", "away") },
-      { when: "before", error: new EtcdError("DEADLINE", "late") },
-    );
-    expect((await goOn(source, from)).batches).toHaveLength(1);
   });
 });

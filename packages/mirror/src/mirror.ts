@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import {
   type BytesLike,
   type Clock,
@@ -8,18 +7,15 @@ import {
   type Event,
   type KeyValue,
   type KvExecutor,
-  kvFrom,
   optionTable,
   type ResponseHeader,
   shareKeySpace,
-  systemClock,
+  toBytes,
   type WatchOpener,
-  watcherFrom,
 } from "@etcdkit/core";
-import { checkBytesLike, checkClock, checkService, copyOf } from "./arguments.js";
-import { checkCheckpoint, type MirrorCheckpoint, type MirrorWitness } from "./checkpoint.js";
-import { finish, persistently } from "./persistently.js";
-import { type NewestPair, newestWitness, verifyHistory, witnessOfEvent } from "./witness.js";
+import { checkBytesLike, checkClock, checkService } from "./arguments.js";
+import { checkCheckpoint, type MirrorCheckpoint } from "./checkpoint.js";
+import { follow } from "./follow.js";
 
 /** What is mirrored from. Both speak of the same keys: either may be a decorator, such as a namespace, if both are. */
 export interface MirrorSource {
@@ -98,7 +94,7 @@ const table = optionTable("mirror", {
  * page by page at one revision, the updates begin at the next one. To copy to etcd, there is `mirrorTo`.
  *
  * Lazy: the source is asked for no more than is taken, nothing happens before the first batch is asked for, and leaving the
- * loop ends it all. To be iterated once. A source that cannot be reached is waited for.
+ * loop ends it all. To be iterated once. A source that cannot be reached or has no leader is waited for.
  *
  * @throws `TypeError` that names the argument that cannot be used; all else when iterated: `EtcdError` `COMPACTED` with
  * `onCompacted: "throw"`; `HISTORY_REPLACED` or `CLUSTER_CHANGED` when the source is not the store that was mirrored, also
@@ -108,7 +104,7 @@ const table = optionTable("mirror", {
 export function mirror(source: MirrorSource, options: MirrorOptions): AsyncIterable<MirrorBatch> {
   checkSource(source);
   checkOptions(table, options);
-  return follow(source, options, copyOf(options?.prefix, "prefix"));
+  return follow(source, options, toBytes(options?.prefix, "prefix"));
 }
 
 /** Refuses what cannot be mirrored from. */
@@ -117,96 +113,5 @@ export function checkSource(source: MirrorSource): void {
   checkService(source.watcher, "open", "source.watcher");
   if (!shareKeySpace(source.kv, source.watcher)) {
     throw new TypeError("source.kv and source.watcher must be of one namespace");
-  }
-}
-
-async function* follow(
-  source: MirrorSource,
-  { from, onCompacted = "resync", signal, clock = systemClock }: MirrorOptions,
-  prefix: Uint8Array,
-): AsyncGenerator<MirrorBatch, void, undefined> {
-  signal?.throwIfAborted();
-  const kv = kvFrom(source.kv);
-  const watch = watcherFrom(source.watcher).watch(
-    { prefix },
-    {
-      ...(from === undefined ? { initial: true } : { startRevision: from.revision + 1n }),
-      onCompacted,
-      progressNotify: true,
-      signal,
-      // On a stream of its own. Other watches may ask for progress, and old servers then announce it ahead of events (etcd
-      // issue 15220): a checkpoint made of that would skip them.
-      headers: { "etcdkit-mirror": randomUUID() },
-    },
-  );
-  try {
-    if (from !== undefined) {
-      // Once the watch stands it notices by itself that the store is replaced. How it failed, the iteration tells.
-      await watch.created.catch(() => undefined);
-      signal?.throwIfAborted();
-      await finish(persistently({ clock, signal }, () => verifyHistory(kv, from, prefix, signal)));
-    }
-    let witness = from?.witness;
-    let base: { readonly revision: bigint; newest: NewestPair | undefined } | undefined;
-    for await (const batch of watch) {
-      const { header } = batch;
-      if (batch.kind === "state") {
-        const { revision, kvs, last } = batch;
-        const first = base?.revision !== revision;
-        base = { revision, newest: first ? undefined : base?.newest };
-        const newest = newestWitness(kvs);
-        if (newest !== undefined && newest.modRevision > (base.newest?.modRevision ?? 0n))
-          base.newest = newest;
-        if (!last) {
-          yield { kind: "base", header, revision, kvs, first, last };
-          continue;
-        }
-        witness = base.newest?.witness;
-        base = undefined;
-        const checkpoint = checkpointAt(revision, header, witness);
-        yield { kind: "base", header, revision, kvs, first, last, checkpoint };
-      } else if (batch.kind === "events") {
-        for (const { revision, events, final } of revisionsOf(batch.events)) {
-          witness = witnessOfEvent(final) ?? witness;
-          const checkpoint = checkpointAt(revision, header, witness);
-          yield { kind: "updates", header, revision, events, checkpoint };
-        }
-      } else {
-        const { revision } = batch;
-        yield { kind: "progress", header, revision, checkpoint: checkpointAt(revision, header, witness) };
-      }
-    }
-  } finally {
-    await watch.close();
-  }
-}
-
-function checkpointAt(
-  revision: bigint,
-  { clusterId }: ResponseHeader,
-  witness: MirrorWitness | undefined,
-): MirrorCheckpoint {
-  return {
-    revision,
-    // Zero where etcd's gRPC proxy has made the header up: nothing that could be compared later.
-    ...(clusterId !== 0n && { clusterId }),
-    ...(witness !== undefined && { witness }),
-  };
-}
-
-interface Revision {
-  readonly revision: bigint;
-  readonly events: readonly Event[];
-  readonly final: Event;
-}
-
-/** Events revision by revision. */
-function* revisionsOf(events: readonly Event[]): Generator<Revision, void, undefined> {
-  let start = 0;
-  for (const [i, final] of events.entries()) {
-    const revision = final.kv?.modRevision ?? 0n;
-    if (revision === events[i + 1]?.kv?.modRevision) continue;
-    yield { revision, events: events.slice(start, i + 1), final };
-    start = i + 1;
   }
 }

@@ -1,6 +1,6 @@
 import { type CancelTimer, type Clock, EtcdError } from "@etcdkit/core";
 import { describe, expect, it } from "vitest";
-import { finish, persistently } from "./persistently.js";
+import { persistently } from "./persistently.js";
 
 /** A clock on which everything is due at once, and which remembers for how long it was asked to wait. */
 class HastyClock implements Clock {
@@ -81,3 +81,10 @@ describe("what may pass by itself", () => {
     await expect(finish(work)).rejects.toBe(mistake);
   });
 });
+
+/** Runs to the end what nobody wants to hear the waits of. */
+async function finish<T>(work: AsyncGenerator<unknown, T, undefined>): Promise<T> {
+  let step = await work.next();
+  while (step.done !== true) step = await work.next();
+  return step.value;
+}

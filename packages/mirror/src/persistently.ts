@@ -9,7 +9,8 @@ import {
 } from "@etcdkit/core";
 import type { WaitingProgress } from "./progress.js";
 
-const backOff: BackOff = { baseMs: 50, capMs: 5_000, jitter: 1 };
+/** Pauses between attempts. */
+export const backOff: BackOff = { baseMs: 50, capMs: 5_000, jitter: 1 };
 
 /** What waiting takes. */
 export interface Patience {
@@ -41,14 +42,6 @@ export async function* persistently<T>(
   }
 }
 
-/** Runs to the end what nobody wants to hear the waits of. */
-export async function finish<T>(work: AsyncGenerator<unknown, T, undefined>): Promise<T> {
-  while (true) {
-    const step = await work.next();
-    if (step.done === true) return step.value;
-  }
-}
-
 const passing: ReadonlySet<GrpcStatus> = new Set<GrpcStatus>([
   "UNAVAILABLE",
   "DEADLINE_EXCEEDED",
@@ -59,7 +52,8 @@ const passing: ReadonlySet<GrpcStatus> = new Set<GrpcStatus>([
   "RESOURCE_EXHAUSTED",
 ]);
 
-function isPassing(error: unknown): error is EtcdError {
+/** Whether an error is likely to pass by itself, or by somebody who sees to the cluster. */
+export function isPassing(error: unknown): error is EtcdError {
   if (!isEtcdError(error) || error.code === "MESSAGE_TOO_LARGE") return false;
   if (error.code === "UNAVAILABLE" || error.code === "DEADLINE") return true;
   return error.grpcCode !== undefined && passing.has(error.grpcCode);

@@ -3,7 +3,7 @@ import { bytes } from "../test/memory-kv.js";
 import { decodePlace, encodePlace, type Place } from "./place.js";
 
 const route = { prefix: bytes("a/"), destinationPrefix: bytes("b/") };
-const mark = { run: "run", write: 1 };
+const mark = "mark";
 
 it.each<Place>([
   { phase: "base" },
@@ -14,10 +14,8 @@ it.each<Place>([
 });
 
 it("is another value for each transaction", () => {
-  const values = [mark, { ...mark, write: 2 }, { ...mark, run: "other" }].map((one) =>
-    encodePlace({ phase: "base" }, route, one),
-  );
-  expect(new Set(values.map(String)).size).toBe(3);
+  const values = [mark, "another"].map((one) => encodePlace({ phase: "base" }, route, one));
+  expect(new Set(values.map(String)).size).toBe(2);
 });
 
 it("of other keys is refused", () => {
@@ -33,7 +31,7 @@ it.each(["", "something", "{}", '{"mirror":2}', '{"mirror":1,"prefix":"YS8=","de
   },
 );
 
-it.each([1, { revision: 1, writes: 1 }, { revision: "1", writes: "1" }])(
+it.each([1, { revision: 1, writes: 1 }, { revision: "1", writes: "1" }, { revision: "1", writes: -1 }])(
   "is not read with the part %o",
   (part) => {
     const value = JSON.parse(

@@ -2,12 +2,9 @@ import {
   type CheckpointJson,
   checkpointFromJson,
   checkpointToJson,
-  isRecord,
   type MirrorCheckpoint,
-  parseJson,
-  toBase64,
-  unreadable,
 } from "./checkpoint.js";
+import { isRecord, parseJson, revisionFrom, toBase64, unreadable } from "./stored-json.js";
 
 /** Where a mirror is, as its destination keeps it. */
 export type Place =
@@ -28,12 +25,6 @@ export interface Route {
   readonly destinationPrefix: Uint8Array;
 }
 
-/** Makes a value unlike any other: who finds it knows who wrote it, and in which transaction. */
-export interface Mark {
-  readonly run: string;
-  readonly write: number;
-}
-
 interface PlaceJson {
   readonly mirror: 1;
   readonly prefix: string;
@@ -41,12 +32,15 @@ interface PlaceJson {
   readonly phase: "base" | "updates";
   readonly checkpoint?: CheckpointJson;
   readonly part?: { readonly revision: string; readonly writes: number };
-  readonly run: string;
-  readonly write: number;
+  readonly mark: string;
 }
 
-/** The value of the checkpoint key. JSON, so that people can see what it is. */
-export function encodePlace(place: Place, route: Route, mark: Mark): Uint8Array {
+/**
+ * The value of the checkpoint key. JSON, so that people can see what it is.
+ *
+ * @param mark - Makes the value unlike any other: who finds it knows in which transaction it was written.
+ */
+export function encodePlace(place: Place, route: Route, mark: string): Uint8Array {
   const json: PlaceJson = {
     mirror: 1,
     prefix: toBase64(route.prefix),
@@ -57,7 +51,7 @@ export function encodePlace(place: Place, route: Route, mark: Mark): Uint8Array 
       place.part !== undefined && {
         part: { revision: place.part.revision.toString(), writes: place.part.writes },
       }),
-    ...mark,
+    mark,
   };
   return new TextEncoder().encode(JSON.stringify(json));
 }
@@ -87,7 +81,6 @@ export function decodePlace(value: Uint8Array, route: Route): Place {
 function partFromJson(value: unknown, name: string): Part {
   if (!isRecord(value)) throw unreadable(name);
   const { revision, writes } = value;
-  if (typeof revision !== "string" || !/^\d{1,19}$/.test(revision)) throw unreadable(name);
-  if (typeof writes !== "number" || !Number.isSafeInteger(writes)) throw unreadable(name);
-  return { revision: BigInt(revision), writes };
+  if (typeof writes !== "number" || !Number.isSafeInteger(writes) || writes < 0) throw unreadable(name);
+  return { revision: revisionFrom(revision, name), writes };
 }

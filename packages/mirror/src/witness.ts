@@ -13,17 +13,11 @@ import type { MirrorCheckpoint, MirrorWitness } from "./checkpoint.js";
 
 const gone = new Uint8Array();
 
-/** The witness that a state has: the key of it that was written last. */
-export function newestWitness(kvs: readonly KeyValue[]): NewestPair | undefined {
-  let newest: KeyValue | undefined;
+/** The pair that was written last, of a page of a state and of what came before it. */
+export function newestOf(kvs: readonly KeyValue[], before: KeyValue | undefined): KeyValue | undefined {
+  let newest = before;
   for (const kv of kvs) if (newest === undefined || kv.modRevision > newest.modRevision) newest = kv;
-  return newest && { modRevision: newest.modRevision, witness: witnessOf(newest) };
-}
-
-/** A witness, and how new it is. */
-export interface NewestPair {
-  readonly modRevision: bigint;
-  readonly witness: MirrorWitness;
+  return newest;
 }
 
 /** The witness of an event. */
@@ -33,7 +27,8 @@ export function witnessOfEvent(event: Event): MirrorWitness | undefined {
   return isDelete(event) ? { key: kv.key, digest: gone } : witnessOf(kv);
 }
 
-function witnessOf(kv: KeyValue): MirrorWitness {
+/** The witness that a pair makes. */
+export function witnessOf(kv: KeyValue): MirrorWitness {
   return { key: kv.key, digest: digestOf(kv) };
 }
 

@@ -23,30 +23,37 @@ export class ScriptedWatcher implements WatchOpener {
   closed = 0;
   /** How many batches were asked for. */
   taken = 0;
-  readonly #batches: readonly WatchBatch[];
-  readonly #error: unknown;
+  /** What becomes of the watches' `created`. */
+  created: Promise<{ readonly revision: bigint }> = Promise.resolve({ revision: 1n });
+  readonly #scripts: { readonly batches: readonly WatchBatch[]; readonly error: unknown }[] = [];
 
   constructor(batches: readonly WatchBatch[], error?: unknown) {
-    this.#batches = batches;
-    this.#error = error;
+    this.next(batches, error);
+  }
+
+  /** What the watch delivers that is opened next; the last one said holds for all to come. */
+  next(batches: readonly WatchBatch[], error?: unknown): this {
+    this.#scripts.push({ batches, error });
+    return this;
   }
 
   open(request: WatchRequest, call?: WatchCall): Watch {
     this.requests.push(request);
     this.calls.push(call);
     const watcher = this;
+    const script = this.#scripts[Math.min(this.requests.length, this.#scripts.length) - 1];
     const close = async (): Promise<void> => void watcher.closed++;
     return {
-      created: Promise.resolve({ revision: 1n }),
+      created: this.created,
       requestProgress: () => Promise.reject(new Error("a mirror does not ask for progress")),
       close,
       [Symbol.asyncDispose]: close,
       async *[Symbol.asyncIterator]() {
-        for (const batch of watcher.#batches) {
+        for (const batch of script?.batches ?? []) {
           watcher.taken += 1;
           yield batch;
         }
-        if (watcher.#error !== undefined) throw watcher.#error;
+        if (script?.error !== undefined) throw script.error;
       },
     };
   }

@@ -1,9 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type Kv, kvFrom, op } from "@etcdkit/core";
+import { type Kv, kvFrom, op, type WatchOpener } from "@etcdkit/core";
 import { createKv } from "@etcdkit/kv";
 import { type Bridge, openBridge } from "@etcdkit/testing";
+import { createWatcher } from "@etcdkit/watch";
 import { expect, it } from "vitest";
+import { connectTo } from "../support/connect-to.js";
 import { describeEachEtcd, type EtcdUnderTest } from "../support/each-etcd.js";
+import { describeNewestEtcd } from "../support/newest.js";
+import { uniqueKey } from "../support/unique-key.js";
 import { readJournal } from "../watch/journal.js";
 import { type Divergence, divergenceOf } from "./divergence.js";
 import { type Ground, onGround, pairsOf, RunningMirror } from "./ground.js";
@@ -152,6 +156,45 @@ describeEachEtcd("a mirror under faults", (etcd) => {
       await expectEqual(ground);
       expect((await compared(ground)).diverged).toBe(0);
     }));
+});
+
+// What watches make of a lost leader is tried on each version among the tests of watches.
+describeNewestEtcd("a mirror of a source without a leader", (etcd) => {
+  const to = etcd.shared();
+
+  it("goes on when there is one again, although watches end with NO_LEADER meanwhile", async () => {
+    await using from = await etcd.start({ members: 3 });
+    await using connection = connectTo(from);
+    await using destination = to.connect();
+    await using watcher = createWatcher(connection);
+    const kv = createKv(connection);
+    let opened = 0;
+    const counted: WatchOpener = {
+      open(request, call) {
+        opened += 1;
+        return watcher.open(request, call);
+      },
+    };
+    const root = uniqueKey("leaderless");
+    const options = { prefix: "s/", destinationPrefix: `${root}keys/`, checkpointKey: `${root}checkpoint` };
+    const copy = createKv(destination);
+    await using running = new RunningMirror({
+      source: { kv, watcher: counted },
+      destination: { kv: copy },
+      options,
+    });
+    await running.reached(await write(kv, "s/a", 3));
+    const most = from.members.slice(1);
+    for (const member of most) await member.kill();
+    // The watch gives up waiting, and another one is opened.
+    await expect.poll(() => opened, { timeout: 30_000 }).toBeGreaterThan(1);
+    await Promise.all(most.map((member) => member.restart()));
+    await connection.ready();
+    await running.reached(
+      (await kv.put("s/b", "1", { idempotent: true, timeoutMs: 20_000 })).header.revision,
+    );
+    expect(await pairsOf(copy, options.destinationPrefix)).toEqual({ a: "2", b: "1" });
+  });
 });
 
 describeEachEtcd("a mirror of a source that is compacted", (etcd) => {
