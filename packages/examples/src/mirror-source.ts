@@ -1,5 +1,5 @@
-// The reading half of a mirror, for copies that are not etcd: here a file per checkpoint and a map.
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+// The reading half of a mirror, for copies that are not etcd: here an index in a file.
+import { mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { decodeCheckpoint, encodeCheckpoint, mirror } from "@etcdkit/mirror";
@@ -10,14 +10,19 @@ await using etcd = createEtcd({ endpoints });
 const { kv, watcher } = etcd;
 const prefix = "examples/mirror-source/";
 const directory = await mkdtemp(join(tmpdir(), "mirror-source-"));
-const file = join(directory, "checkpoint");
-const index = new Map<string, string>();
+const file = join(directory, "index.json");
 
 // #region source
-/** Brings the index up to a revision. The checkpoint is kept behind what it speaks of, so nothing is ever skipped. */
+interface Kept {
+  readonly checkpoint: string;
+  readonly pairs: readonly (readonly [string, string])[];
+}
+
+/** Brings the index up to a revision. Its checkpoint is kept in the same file: neither is ever ahead of the other. */
 async function indexUpTo(revision: bigint): Promise<void> {
-  const kept = await readFile(file).catch(() => undefined);
-  const from = kept && decodeCheckpoint(kept);
+  const kept: Kept | undefined = JSON.parse(await readFile(file, "utf8").catch(() => "null")) ?? undefined;
+  const index = new Map(kept?.pairs);
+  const from = kept && decodeCheckpoint(Buffer.from(kept.checkpoint));
   for await (const batch of mirror({ kv, watcher }, { prefix, from })) {
     if (batch.kind === "base") {
       if (batch.first) index.clear(); // what a base does not have does not exist any more
@@ -31,7 +36,9 @@ async function indexUpTo(revision: bigint): Promise<void> {
     }
     console.log(`${batch.kind}: ${index.size} keys`);
     if (batch.checkpoint === undefined) continue; // in the middle of a base
-    await writeFile(file, encodeCheckpoint(batch.checkpoint));
+    const checkpoint = utf8(encodeCheckpoint(batch.checkpoint));
+    await writeFile(`${file}.new`, JSON.stringify({ checkpoint, pairs: [...index] }));
+    await rename(`${file}.new`, file);
     if (batch.revision >= revision) break;
   }
 }
