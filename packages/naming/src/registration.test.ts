@@ -2,7 +2,7 @@ import { EtcdError, isKeepAliveHalted, type Leases, op } from "@etcdkit/core";
 import { createLeases } from "@etcdkit/lease";
 import { describe, expect, it, vi } from "vitest";
 import { FakeMembers } from "../../lease/test/fake-members.js";
-import { FakeStore } from "../test/fake-store.js";
+import { FakeStore, neverAnswer } from "../test/fake-store.js";
 import { createEndpointManager } from "./endpoint-manager.js";
 import { openRegistration, type RegistrationOptions } from "./registration.js";
 
@@ -177,6 +177,28 @@ describe("a registration", () => {
     await second.close();
     expect(other.clock.timers).toEqual([]);
     expect(changes.at(-1)?.[0]).toBe(false);
+  });
+
+  it("is closed only when what an attempt that it ended may have written is gone", async () => {
+    const { open, store, clock, expire, revoke } = onMembers();
+    const registration = await open();
+    store.onExecute = neverAnswer;
+    await expire(1n);
+    let revoked = (): void => undefined;
+    revoke.mockImplementationOnce(
+      () =>
+        new Promise((resolve) => {
+          revoked = () => resolve({ header });
+        }),
+    );
+    const done = vi.fn();
+    const closing = registration.close().then(done);
+    await clock.settle();
+    expect(revoke.mock.calls.map(([id]) => id)).toEqual([2n]);
+    expect(done).not.toHaveBeenCalled();
+    revoked();
+    await closing;
+    expect(clock.timers).toEqual([]);
   });
 
   it("closes with its signal", async () => {

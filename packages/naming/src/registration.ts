@@ -55,7 +55,8 @@ export interface Registration extends AsyncDisposable {
    * Takes the endpoint out of the directory and ends the keeping of its lease. Serve on for a moment: clients have to hear
    * of it. Idempotent.
    *
-   * @throws (rejects) `EtcdError` when the lease could not be revoked. The endpoint then goes when the lease expires.
+   * @throws (rejects) `EtcdError` when the lease could not be revoked. The endpoint then goes when the lease expires. A lease
+   * that was lost already is past caring for.
    */
   close(): Promise<void>;
 }
@@ -111,15 +112,24 @@ interface Setup extends RegistrationServices {
   readonly ttlSeconds: number;
 }
 
-/** One attempt, with a lease of its own: when it fails, whatever it did goes with the lease. */
-async function register(setup: Setup, signal: AbortSignal | undefined): Promise<OpenLease> {
+/**
+ * One attempt, with a lease of its own: when it fails, whatever it did goes with the lease.
+ *
+ * @param onUndo - Is given the end of that lease, which never rejects.
+ */
+async function register(
+  setup: Setup,
+  signal: AbortSignal | undefined,
+  onUndo?: (undoing: Promise<void>) => void,
+): Promise<OpenLease> {
   const { manager, leases, key, endpoint, ttlSeconds } = setup;
   const lease = await openLease(leases, { ttlSeconds, signal });
   try {
     await manager.add(key, endpoint, { leaseId: lease.id, signal });
     return lease;
   } catch (error) {
-    void lease.close().catch(() => undefined);
+    const undoing = lease.close().catch(() => undefined);
+    onUndo?.(undoing);
     throw error;
   }
 }
@@ -135,6 +145,8 @@ class KeptRegistration implements Registration {
   readonly #onAbort = (): void => void this.close().catch(() => undefined);
   readonly #keeping: Promise<void>;
   #lease: OpenLease;
+  /** The end of the lease of the attempt that failed last. */
+  #undoing: Promise<void> | undefined;
   #closure: Promise<void> | undefined;
 
   constructor(
@@ -171,6 +183,7 @@ class KeptRegistration implements Registration {
     this.#outer?.removeEventListener("abort", this.#onAbort);
     this.#closing.abort(new EtcdError("CLOSED", "the registration was closed"));
     await this.#keeping;
+    await this.#undoing;
     await this.#lease.close();
   }
 
@@ -191,7 +204,9 @@ class KeptRegistration implements Registration {
     for (let failures = 0; ; failures++) {
       try {
         if (failures > 0) await sleep(this.#clock, pauseMs(backOff, failures), signal);
-        this.#lease = await register(this.#setup, signal);
+        this.#lease = await register(this.#setup, signal, (undoing) => {
+          this.#undoing = undoing;
+        });
         this.#tell(true, undefined);
         return true;
       } catch (error) {

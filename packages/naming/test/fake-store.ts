@@ -1,5 +1,6 @@
 import {
   type BranchOp,
+  type CallOptions,
   compareBytes,
   EtcdError,
   type Event,
@@ -82,7 +83,7 @@ export class FakeStore implements KvExecutor, WatchOpener {
   readonly ops: Op[] = [];
   revision = 1n;
   /** Is asked before anything is done. */
-  onExecute: (op: Op) => Promise<void> | void = () => undefined;
+  onExecute: (op: Op, call: CallOptions | undefined) => Promise<void> | void = () => undefined;
   /** Is asked before a watch is opened. */
   onOpen: (request: WatchRequest) => void = () => undefined;
 
@@ -99,9 +100,9 @@ export class FakeStore implements KvExecutor, WatchOpener {
     return this.watches.filter(({ closed }) => !closed);
   }
 
-  async execute<O extends Op>(op: O): Promise<ResultOf<O>> {
+  async execute<O extends Op>(op: O, call?: CallOptions): Promise<ResultOf<O>> {
     this.ops.push(op);
-    await this.onExecute(op);
+    await this.onExecute(op, call);
     const asked: Op = op;
     if (asked.type === "range") return this.#range(asked) as ResultOf<O>;
     if (asked.type !== "txn") throw new Error("the fake was asked for what it does not do");
@@ -182,6 +183,13 @@ export class FakeStore implements KvExecutor, WatchOpener {
   #event(type: Event_EventType, kv: KeyValue): Event {
     return { $typeName: "mvccpb.Event", type, kv };
   }
+}
+
+/** A store that answers nobody: for `onExecute`. */
+export function neverAnswer(_op: Op, call: CallOptions | undefined): Promise<void> {
+  return new Promise((_, reject) => {
+    call?.signal?.addEventListener("abort", () => reject(call.signal?.reason), { once: true });
+  });
 }
 
 /** Of keys that are no text too. */
