@@ -1,7 +1,7 @@
-import { EtcdError, isEtcdError, type KvExecutor } from "@etcdkit/core";
+import { EtcdError, isEtcdError } from "@etcdkit/core";
 import { describe, expect, it, vi } from "vitest";
 import { ManualClock } from "../../core/test/manual-clock.js";
-import { FakeStore } from "../test/fake-store.js";
+import { FakeStore, neverAnswer } from "../test/fake-store.js";
 import { type Directory, openDirectory } from "./directory.js";
 
 function onStore() {
@@ -202,18 +202,23 @@ describe("a directory", () => {
     expect(clock.timers).toEqual([]);
   });
 
+  it("says that it is closed, so that nobody waits for its endpoints any more", async () => {
+    const { store, open } = onStore();
+    store.onExecute = neverAnswer;
+    const directory = open();
+    const errors: unknown[] = [];
+    directory.subscribe(() => errors.push(directory.error));
+    await directory.close();
+    expect(errors).toEqual([expect.objectContaining({ code: "CLOSED" })]);
+    await expect(directory.ready()).rejects.toBe(directory.error);
+  });
+
   it("closes in the midst of its first read", async () => {
     const { store, open } = onStore();
-    const kv: KvExecutor = {
-      execute: (_op, call) =>
-        new Promise((_, reject) =>
-          call?.signal?.addEventListener("abort", () => reject(call.signal?.reason)),
-        ),
-    };
-    const directory = openDirectory({ kv, watcher: store }, "svc");
+    store.onExecute = neverAnswer;
+    const directory = open();
     await directory.close();
     expect(directory.endpoints).toBeUndefined();
-    await open().close();
   });
 
   it("refuses bad arguments and names them", async () => {

@@ -1,5 +1,6 @@
 import {
   type BackOff,
+  CallLimits,
   type CallOptions,
   type Clock,
   callChecks,
@@ -15,7 +16,6 @@ import type { Endpoints } from "./endpoint.js";
 import { checkServices, endpointChanges, type NamingServices } from "./endpoint-changes.js";
 import { checkTarget } from "./endpoint-keys.js";
 import { checkHook, guarded, type OnSkipped, warnOnce } from "./skipped.js";
-import { within } from "./within.js";
 
 /** Options of {@link openDirectory}. */
 export interface DirectoryOptions {
@@ -36,7 +36,10 @@ export interface Directory extends AsyncDisposable {
   readonly target: string;
   /** In the order of keys; `undefined` until they were read for the first time. The map is never changed, but replaced. */
   readonly endpoints: Endpoints | undefined;
-  /** Why the directory cannot be followed at the moment; `undefined` while it can, as far as is known. */
+  /**
+   * Why the directory cannot be followed at the moment; `undefined` while it can, as far as is known. `EtcdError` `CLOSED`
+   * once it was closed, or its services were: it is not followed any more.
+   */
   readonly error: unknown;
   /**
    * Calls `listener`, without arguments, whenever `endpoints` or `error` have changed. What it throws is dropped. The
@@ -127,27 +130,30 @@ class FollowedDirectory implements Directory {
     const read = new Promise<Endpoints>((resolve, reject) => {
       const look = (): void => {
         if (this.#endpoints !== undefined) resolve(this.#endpoints);
-        else if (this.#closing.signal.aborted) reject(closed());
         else if (isEtcdError(this.#error, "CLOSED")) reject(this.#error);
       };
       stop = this.subscribe(look);
       look();
     });
-    const late = (): Error =>
-      new EtcdError("DEADLINE", `the endpoints of "${this.target}" could not be read in time`, {
-        cause: this.#error,
-      });
+    const limits = new CallLimits("ready", { signal, timeoutMs }, this.#clock);
     try {
-      return await within(read, { signal, timeoutMs, clock: this.#clock, late });
+      return await limits.race(read);
+    } catch (error) {
+      const timeUp = limits.told(error) !== error;
+      if (!timeUp) throw error;
+      const text = `the endpoints of "${this.target}" could not be read in ${timeoutMs} ms`;
+      throw new EtcdError("DEADLINE", text, { cause: this.#error });
     } finally {
+      limits.end();
       stop();
     }
   }
 
   async close(): Promise<void> {
     if (!this.#closing.signal.aborted) {
-      this.#closing.abort(closed());
-      this.#notify();
+      const error = new EtcdError("CLOSED", "the directory was closed");
+      this.#closing.abort(error);
+      this.#become(this.#endpoints, error);
     }
     await this.#following;
     this.#listeners.clear();
@@ -201,8 +207,4 @@ class FollowedDirectory implements Directory {
       }
     }
   }
-}
-
-function closed(): EtcdError {
-  return new EtcdError("CLOSED", "the directory was closed");
 }

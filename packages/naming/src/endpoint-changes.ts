@@ -38,7 +38,7 @@ export interface EndpointChange {
   readonly endpoints: Endpoints;
 }
 
-/** How endpoints are read. */
+/** How changes of endpoints are read. */
 export interface ReadOptions {
   readonly target: string;
   readonly signal: AbortSignal;
@@ -47,8 +47,15 @@ export interface ReadOptions {
   readonly known?: Endpoints | undefined;
 }
 
-/** A value of what a pair says; `undefined` for one that cannot be read. */
-export function readPair(
+/** The endpoints that pairs say, without those that cannot be read. */
+export function readPairs(pairs: readonly KeyValue[], target: string, onSkipped: OnSkipped): Endpoints {
+  return inOrder(
+    pairs.map((pair) => readPair(pair, target, onSkipped)).filter((endpoint) => endpoint !== undefined),
+  );
+}
+
+/** What a pair says; `undefined` for one that cannot be read. */
+function readPair(
   { key, value }: KeyValue,
   target: string,
   onSkipped: OnSkipped,
@@ -73,10 +80,8 @@ export async function* endpointChanges(
   { target, signal, onSkipped, known: before }: ReadOptions,
 ): AsyncGenerator<EndpointChange, void, undefined> {
   const prefix = prefixOf(target);
-  const read = (pairs: readonly KeyValue[]): Endpoints =>
-    inOrder(pairs.flatMap((pair) => [readPair(pair, target, onSkipped)].filter((one) => one !== undefined)));
   const { header, kvs } = await kvFrom(kv).range({ prefix }, { serializable: before === undefined, signal });
-  let endpoints = read(kvs);
+  let endpoints = readPairs(kvs, target, onSkipped);
   yield { updates: difference(before ?? new Map(), endpoints), endpoints };
   const watch = watcherFrom(watcher).watch(
     { prefix },
@@ -90,7 +95,7 @@ export async function* endpointChanges(
         if (pages?.revision !== batch.revision) pages = { revision: batch.revision, kvs: [] };
         pages.kvs.push(...batch.kvs);
         if (!batch.last) continue;
-        const now = read(pages.kvs);
+        const now = readPairs(pages.kvs, target, onSkipped);
         const updates = difference(endpoints, now);
         pages = undefined;
         endpoints = now;

@@ -11,9 +11,9 @@ import {
   optionTable,
 } from "@etcdkit/core";
 import type { Endpoint, Endpoints, EndpointUpdate } from "./endpoint.js";
-import { checkServices, endpointChanges, type NamingServices, readPair } from "./endpoint-changes.js";
+import { checkServices, endpointChanges, type NamingServices, readPairs } from "./endpoint-changes.js";
 import { encodeEndpoint } from "./endpoint-json.js";
-import { checkKey, checkTarget, inOrder, prefixOf } from "./endpoint-keys.js";
+import { checkKey, checkTarget, prefixOf } from "./endpoint-keys.js";
 import { type EndpointWatch, endpointWatch } from "./endpoint-watch.js";
 import { checkHook, guarded, type OnSkipped, warnOnce } from "./skipped.js";
 
@@ -119,13 +119,6 @@ export function createEndpointManager(
   const kv = kvFrom(services.kv);
   const onSkipped = guarded(options.onSkipped ?? warnOnce());
 
-  async function write(updates: readonly EndpointWrite[], call: CallOptions | undefined): Promise<void> {
-    await kv.txn(
-      { success: updates.map((update, index) => opOf(update, target, `updates[${index}]`)) },
-      call,
-    );
-  }
-
   return {
     target,
     async add(key, endpoint, addOptions) {
@@ -143,15 +136,14 @@ export function createEndpointManager(
     async update(updates, call) {
       checkOptions(tables.update, call);
       if (!Array.isArray(updates)) throw new TypeError("updates must be an array");
-      await write(updates, callOf(call));
+      const success = updates.map((update, index) => opOf(update, target, `updates[${index}]`));
+      await kv.txn({ success }, callOf(call));
     },
     async list(listOptions) {
       checkOptions(tables.list, listOptions);
       const serializable = listOptions?.serializable ?? true;
       const { kvs } = await kv.range({ prefix: prefixOf(target) }, { ...callOf(listOptions), serializable });
-      return inOrder(
-        kvs.flatMap((pair) => [readPair(pair, target, onSkipped)].filter((one) => one !== undefined)),
-      );
+      return readPairs(kvs, target, onSkipped);
     },
     watch(watchOptions) {
       checkOptions(tables.watch, watchOptions);

@@ -1,3 +1,4 @@
+import { CallLimits } from "@etcdkit/core";
 import type { EndpointUpdate } from "./endpoint.js";
 import type { EndpointChange } from "./endpoint-changes.js";
 
@@ -6,8 +7,8 @@ import type { EndpointChange } from "./endpoint-changes.js";
  * arrives in one batch, and no batch is empty.
  *
  * It begins when it is first read: a batch with what there is (none when there is nothing), then every change thereafter,
- * in order. It ends quietly on `break` and `close()`, throws `signal.reason` on abort, and an `EtcdError` when the watch
- * cannot go on.
+ * in order. It ends quietly on `break`, on `close()` and with the watcher that it stands on, throws `signal.reason` on
+ * abort, and an `EtcdError` when the watch cannot go on.
  */
 export interface EndpointWatch extends AsyncIterable<readonly EndpointUpdate[]>, AsyncDisposable {
   /** Ends the watch. Idempotent. */
@@ -23,14 +24,10 @@ export function endpointWatch(
   async function* batches(): AsyncGenerator<readonly EndpointUpdate[], void, undefined> {
     if (closing.signal.aborted) return;
     outer?.throwIfAborted();
-    // One of our own for each watch: `AbortSignal.any` would leave a link on a signal that lives long.
-    const reading = new AbortController();
-    const onAbort = (): void => reading.abort(outer?.reason);
-    const onClose = (): void => reading.abort();
-    outer?.addEventListener("abort", onAbort, { once: true });
-    closing.signal.addEventListener("abort", onClose, { once: true });
+    const limits = new CallLimits("watch", { signal: outer });
+    limits.follow(closing.signal);
     try {
-      for await (const { updates } of open(reading.signal)) {
+      for await (const { updates } of open(limits.signal)) {
         if (updates.length > 0) yield updates;
       }
     } catch (error) {
@@ -38,8 +35,7 @@ export function endpointWatch(
       outer?.throwIfAborted();
       throw error;
     } finally {
-      outer?.removeEventListener("abort", onAbort);
-      closing.signal.removeEventListener("abort", onClose);
+      limits.end();
     }
   }
   const iterator = batches();

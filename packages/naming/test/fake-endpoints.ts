@@ -18,6 +18,8 @@ export class FakeEndpoint implements EndpointConnection {
   onCall: (signal: AbortSignal | undefined) => Promise<void> = () => Promise.resolve();
   /** What a dial does. */
   onDial: (signal: AbortSignal) => Promise<void> = () => Promise.resolve();
+  /** What its end does. */
+  onClose: () => Promise<void> | void = () => undefined;
   /** The messages that a stream answers with. */
   messages: () => AsyncIterable<DescMessage> = async function* () {};
 
@@ -30,8 +32,9 @@ export class FakeEndpoint implements EndpointConnection {
     return this.onDial(signal);
   }
 
-  close(): void {
+  close(): Promise<void> | void {
     this.closed = true;
+    return this.onClose();
   }
 
   unary: Transport["unary"] = async (method, signal, timeoutMs) => {

@@ -139,6 +139,18 @@ describe("a directory transport", () => {
       expect(directory.listeners.size).toBe(1);
     });
 
+    it("waits on when the one that came has gone before it could be asked", async () => {
+      const { directory, client, clock, calls } = balanced();
+      const calling = client.unary({});
+      await clock.settle();
+      directory.become("a:1");
+      directory.become();
+      await clock.settle();
+      directory.become("b:1");
+      await calling;
+      expect(calls()).toEqual({ "b:1": 1 });
+    });
+
     it("does not wait for a directory that was closed", async () => {
       const { client, directory } = balanced();
       const cause = new EtcdError("CLOSED", "closed");
@@ -223,6 +235,19 @@ describe("a directory transport", () => {
       at("a:1").onDial = () => Promise.resolve();
       at("b:1").onCall = () => Promise.resolve();
       await clock.advance(30_000);
+      await times(2, () => client.unary({}));
+      expect(at("a:1").calls).toBe(1);
+    });
+
+    it("takes the failures of calls that waited for one dial as one", async () => {
+      const { directory, client, prepare, clock, at } = balanced();
+      prepare.set("a:1", (one) => (one.onDial = () => Promise.reject(new Error("refused"))));
+      directory.become("a:1");
+      await Promise.all(Array.from({ length: 20 }, () => failure(client.unary({}))));
+      expect(at("a:1").dials).toBe(1);
+      directory.become("a:1", "b:1");
+      await clock.advance(1_000); // longer than the first rest, shorter than any other
+      at("a:1").onDial = () => Promise.resolve();
       await times(2, () => client.unary({}));
       expect(at("a:1").calls).toBe(1);
     });
@@ -348,6 +373,25 @@ describe("a directory transport", () => {
     expect(at("b:1").closed).toBe(false);
   });
 
+  it("gives no call to an endpoint that left the directory while it was dialled", async () => {
+    const { directory, client, prepare, clock, calls, at } = balanced();
+    let connected = (): void => undefined;
+    prepare.set("a:1", (one) => {
+      one.onDial = () =>
+        new Promise((resolve) => {
+          connected = resolve;
+        });
+    });
+    directory.become("a:1");
+    const calling = client.unary({});
+    await clock.settle();
+    directory.become("b:1");
+    connected();
+    await calling;
+    expect(calls()).toEqual({ "a:1": 0, "b:1": 1 });
+    expect(at("a:1").closed).toBe(true);
+  });
+
   describe("over streams", () => {
     const endless = async function* (): AsyncGenerator<never> {
       yield {} as never;
@@ -401,6 +445,28 @@ describe("a directory transport", () => {
       expect(at("a:1").closed).toBe(true);
     });
 
+    it("end with the reason of the caller's signal, whatever the transport makes of it", async () => {
+      const { directory, client, prepare } = balanced();
+      let fail = (): void => undefined;
+      prepare.set("a:1", (one) => {
+        one.messages = async function* () {
+          yield {} as never;
+          await new Promise((_, reject) => {
+            fail = () => reject(unavailable("unknown"));
+          });
+        };
+      });
+      directory.become("a:1");
+      const controller = new AbortController();
+      const messages = client.serverStream({}, { signal: controller.signal })[Symbol.asyncIterator]();
+      await messages.next();
+      const next = failure(messages.next());
+      const reason = new Error("changed my mind");
+      controller.abort(reason);
+      fail();
+      expect(await next).toBe(reason);
+    });
+
     it("closes an endpoint that left the directory once its stream failed", async () => {
       const { directory, client, prepare, at } = balanced();
       const error = unavailable("unknown");
@@ -423,6 +489,37 @@ describe("a directory transport", () => {
       expect(await failed).toBe(error);
       expect(at("a:1").closed).toBe(true);
     });
+  });
+
+  it("closes what left the directory too, where calls are under way, when it is closed", async () => {
+    const { directory, client, transport, prepare, clock, at } = balanced();
+    prepare.set("a:1", (one) => {
+      one.onCall = () => new Promise(() => undefined);
+    });
+    directory.become("a:1");
+    void client.unary({});
+    await clock.settle();
+    directory.become();
+    expect(at("a:1").closed).toBe(false);
+    await transport.close();
+    expect(at("a:1").closed).toBe(true);
+  });
+
+  it("is closed once the links are", async () => {
+    const { directory, client, transport, clock, at } = balanced();
+    directory.become("a:1");
+    await client.unary({});
+    let ended = (): void => undefined;
+    at("a:1").onClose = () =>
+      new Promise((resolve) => {
+        ended = resolve;
+      });
+    const [one, two] = [vi.fn(), vi.fn()];
+    const closing = [transport.close().then(one), transport.close().then(two)];
+    await clock.settle();
+    expect([one, two].map(({ mock }) => mock.calls.length)).toEqual([0, 0]);
+    ended();
+    await Promise.all(closing);
   });
 
   it("closes everything when it is closed, and refuses calls from then on", async () => {

@@ -1,7 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { type BackOff, type Clock, pauseMs } from "@etcdkit/core";
+import { type BackOff, CallLimits, type Clock, pauseMs } from "@etcdkit/core";
 import type { Endpoint } from "../endpoint.js";
-import { within } from "../within.js";
 import type { EndpointConnection } from "./endpoint-connection.js";
 
 /** How an endpoint is dialled. */
@@ -25,7 +24,8 @@ export class EndpointLink {
   #calls = 0;
   #failures = 0;
   #restsUntil = Number.NEGATIVE_INFINITY;
-  #retired = false;
+  #whenIdle: (() => void) | undefined;
+  #closure: Promise<void> | undefined;
 
   constructor(key: string, endpoint: Endpoint, setup: LinkSetup) {
     this.key = key;
@@ -38,6 +38,11 @@ export class EndpointLink {
     return this.#restsUntil > this.#setup.clock.now();
   }
 
+  /** Whether it is to get no calls any more: it left the directory, or was closed. */
+  get gone(): boolean {
+    return this.#whenIdle !== undefined || this.#closure !== undefined;
+  }
+
   /** A call is given to it; {@link EndpointLink.end} must follow. */
   begin(): void {
     this.#calls += 1;
@@ -46,17 +51,18 @@ export class EndpointLink {
   /** A call is over. */
   end(): void {
     this.#calls -= 1;
-    if (this.#retired && this.#calls === 0) this.close();
+    if (this.#calls === 0) this.#whenIdle?.();
   }
 
-  /** It left the directory: calls under way end as they would, then it closes. */
-  retire(): void {
-    this.#retired = true;
-    if (this.#calls === 0) this.close();
+  /** It left the directory: calls under way end as they would, then `whenIdle` is called. */
+  retire(whenIdle: () => void): void {
+    this.#whenIdle = whenIdle;
+    if (this.#calls === 0) whenIdle();
   }
 
-  /** It could not be reached. */
+  /** It could not be reached. What fails while it rests is the same failure: calls wait for one dial together. */
   failed(): void {
+    if (this.resting) return;
     this.#failures += 1;
     this.#restsUntil = this.#setup.clock.now() + pauseMs(rest, this.#failures);
   }
@@ -83,35 +89,32 @@ export class EndpointLink {
 
   async #dial(transport: EndpointConnection): Promise<void> {
     const { dialTimeoutMs: timeoutMs, clock } = this.#setup;
-    const dial = new AbortController();
-    const { signal } = this.#closing;
-    const onClose = (): void => dial.abort(signal.reason);
-    signal.addEventListener("abort", onClose, { once: true });
-    if (signal.aborted) onClose();
-    const late = (): Error =>
-      new ConnectError(`the endpoint was not reached within ${timeoutMs} ms`, Code.Unavailable);
+    const limits = new CallLimits("the dial of the endpoint", { timeoutMs }, clock);
+    limits.follow(this.#closing.signal);
     try {
-      const connected = Promise.resolve(transport.connect?.(dial.signal));
-      await within(connected, { signal: dial.signal, timeoutMs, clock, late });
-    } catch (error) {
-      dial.abort(error);
-      throw error;
+      await limits.race(Promise.resolve(transport.connect?.(limits.signal)));
     } finally {
-      signal.removeEventListener("abort", onClose);
+      limits.end();
     }
   }
 
-  /** Ends the link and, as far as the transport can, the calls on it. Idempotent. */
-  close(): void {
-    if (this.#closing.signal.aborted) return;
-    this.#closing.abort(new ConnectError("the transport was closed", Code.Unavailable));
-    const transport = this.#transport;
-    if (transport?.close === undefined) return;
+  /** Ends the link and, as far as the transport can, the calls on it. Idempotent. Never rejects. */
+  close(): Promise<void> {
+    this.#closure ??= this.#close();
+    return this.#closure;
+  }
+
+  async #close(): Promise<void> {
+    this.#closing.abort(linkClosed());
     try {
-      // How the link ends is of no interest to anybody any more.
-      void Promise.resolve(transport.close()).catch(() => undefined);
+      await this.#transport?.close?.();
     } catch {
-      // Neither is this.
+      // How the link ends is of no interest to anybody any more.
     }
   }
+}
+
+/** What calls are refused with once the transport was closed. */
+export function linkClosed(): ConnectError {
+  return new ConnectError("the transport was closed", Code.Unavailable);
 }

@@ -1,6 +1,7 @@
 /**
  * The messages of an answer, which tell when they are over: read to the end, failed, left by their reader, or ended by
- * `signal`. They do nothing else to what they read, so that a reader may leave while a message is waited for.
+ * `signal`, whose reason they throw then. They do nothing else to what they read, so that a reader may leave while a
+ * message is waited for.
  */
 export function heldMessages<M>(
   messages: AsyncIterable<M>,
@@ -27,6 +28,7 @@ export function heldMessages<M>(
             return result;
           } catch (error) {
             release();
+            signal?.throwIfAborted();
             throw error;
           }
         },
