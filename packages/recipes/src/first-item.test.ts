@@ -1,6 +1,6 @@
 import { type RangeOp, utf8 } from "@etcdkit/core";
 import { describe, expect, it } from "vitest";
-import { found, header, pair, scriptedKv } from "../test/fake-services.js";
+import { found, pair, scriptedKv } from "../test/fake-services.js";
 import { firstByAge, firstByKey } from "./first-item.js";
 
 const range = { prefix: "q/" };
@@ -24,7 +24,7 @@ describe("firstByAge", () => {
   it("remembers the oldest keys of a long one, and reads those that are still there as they were", async () => {
     const kv = scriptedKv(
       () => long,
-      () => ({ ...found(9n, a, b, c), header: header(9n) }),
+      () => ({ ...found(10n, b, c), count: 101 }),
       () => found(11n, pair("q/b", "b anew", 11n)),
       () => found(12n, c),
       () => found(13n, c),
@@ -39,9 +39,34 @@ describe("firstByAge", () => {
     expect(await items.read(signal)).toEqual({ revision: 13n, first: c });
     items.gone(c);
     expect((await items.read(signal)).first).toBeUndefined();
-    expect(kv.asked[1]).toMatchObject({ keysOnly: true, limit: 500, sort: { by: "modified" } });
+    expect(kv.asked[0]).toMatchObject({ limit: 1 });
+    for (const look of [1, 5]) {
+      expect(kv.asked[look]).toMatchObject({ keysOnly: true, limit: 500, sort: { by: "modified" } });
+    }
     const keys = kv.asked.map((op) => utf8((op as RangeOp).key));
     expect(keys).toEqual(["q/", "q/", "q/b", "q/c", "q/c", "q/"]);
+  });
+
+  it("looks at all of a long queue once for all that it remembers, and no more once it is short", async () => {
+    const kv = scriptedKv(
+      () => long,
+      () => found(10n, b),
+      () => found(11n, b),
+      () => found(12n, c),
+      () => found(13n),
+    );
+    const items = firstByAge(kv, range);
+    for (const [revision, first] of [
+      [9n, a],
+      [11n, b],
+      [12n, c],
+      [13n, undefined],
+    ] as const) {
+      expect(await items.read(signal)).toEqual({ revision, first });
+      if (first !== undefined) items.gone(first);
+    }
+    expect(kv.asked.map((op) => utf8((op as RangeOp).key))).toEqual(["q/", "q/", "q/b", "q/", "q/"]);
+    expect(kv.asked[3]).toMatchObject({ limit: 1 });
   });
 
   it("keeps what it remembers when something else is gone", async () => {
@@ -49,8 +74,10 @@ describe("firstByAge", () => {
       () => long,
       () => found(9n, a, b),
       () => found(10n, a),
+      () => found(10n, a),
     );
     const items = firstByAge(kv, range);
+    await items.read(signal);
     await items.read(signal);
     for (const other of [b, pair("q/a", "a", 8n), pair("q/x", "x", 5n)]) items.gone(other);
     expect((await items.read(signal)).first).toBe(a);

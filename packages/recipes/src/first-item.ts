@@ -34,6 +34,8 @@ const pageSize = 500;
  */
 export function firstByAge(kv: Kv, range: KeyRange): FirstItem {
   let oldest: KeyValue[] = [];
+  /** Whether the queue was long when all of it was looked at last. */
+  let long = false;
 
   function gone(item: KeyValue): void {
     const [head] = oldest;
@@ -45,17 +47,23 @@ export function firstByAge(kv: Kv, range: KeyRange): FirstItem {
     gone,
     async read(signal) {
       const call = { signal, timeoutMs: forever };
-      for (let [head] = oldest; head !== undefined; [head] = oldest) {
-        const { header, kvs } = await kv.range(head.key, call);
-        if (kvs[0]?.modRevision === head.modRevision) return { revision: header.revision, first: kvs[0] };
-        gone(head);
-      }
-      const { header, kvs, count } = await kv.range(range, { first: "modified", ...call });
-      if (count > longQueue) {
+      while (true) {
+        for (let [head] = oldest; head !== undefined; [head] = oldest) {
+          const { header, kvs } = await kv.range(head.key, call);
+          if (kvs[0]?.modRevision === head.modRevision) return { revision: header.revision, first: kvs[0] };
+          gone(head);
+        }
+        if (!long) {
+          const { header, kvs, count } = await kv.range(range, { first: "modified", ...call });
+          long = count > longQueue;
+          return { revision: header.revision, first: kvs[0] };
+        }
         const page = { sort: { by: "modified" }, limit: pageSize, keysOnly: true } as const;
-        oldest = [...(await kv.range(range, { ...page, ...call })).kvs];
+        const { header, kvs, count } = await kv.range(range, { ...page, ...call });
+        long = count > longQueue;
+        if (kvs.length === 0) return { revision: header.revision };
+        oldest = [...kvs];
       }
-      return { revision: header.revision, first: kvs[0] };
     },
   };
 }
