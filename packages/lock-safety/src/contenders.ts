@@ -1,5 +1,4 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -80,9 +79,13 @@ function startContender(
   const assignment: Assignment = { endpoints: bridges.map(({ endpoint }) => endpoint), seed };
   const child = fork(fileURLToPath(new URL("./worker.js", import.meta.url)), [JSON.stringify(assignment)]);
   child.on("message", (message) => hear(message as FromWorker));
-  child.on("error", (error) => hear({ type: "problem", text: `worker ${worker}: ${error.message}` }));
-  const ended = once(child, "exit").then(([code, signal]) => {
-    if (code !== 0) hear({ type: "problem", text: `worker ${worker} ended with ${code ?? signal}` });
+  const ended = new Promise<void>((resolve) => {
+    const end = (how: string): void => {
+      if (how !== "0") hear({ type: "problem", text: `the process has ended: ${how}` });
+      resolve();
+    };
+    child.once("exit", (code, signal) => end(String(code ?? signal)));
+    child.once("error", ({ message }) => end(message)); // it never began
   });
   return {
     worker,

@@ -16,6 +16,8 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
+const interrupted = interruption();
+
 async function main(): Promise<number> {
   const command = parseCommand(process.argv.slice(2));
   if (command.help) {
@@ -24,7 +26,7 @@ async function main(): Promise<number> {
   }
   const { minutes, seed, processes } = command;
   say(`${processes} processes for ${minutes} min (--seed ${seed} repeats what is left to chance)`);
-  const recording = await runContention(command, interruption());
+  const recording = await runContention(command, interrupted);
   const { lines, failures } = reportOf(recording, minutes);
   say(`etcd ${recording.etcdVersion}, three members`);
   for (const line of lines) say(line);
@@ -36,8 +38,8 @@ let code = 1;
 try {
   code = await main();
 } catch (error) {
-  const wrongOption = error instanceof TypeError || error instanceof RangeError;
-  process.stderr.write(`${wrongOption ? error.message : inspect(error)}\n`);
+  const explained = error === interrupted.reason || error instanceof TypeError || error instanceof RangeError;
+  process.stderr.write(`${explained && error instanceof Error ? error.message : inspect(error)}\n`);
 }
 // Left to itself, Node now and then never ends: it waits for the handles of sockets that were reset (Node 24).
 process.exit(code);

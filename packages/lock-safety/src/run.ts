@@ -57,6 +57,7 @@ export async function runContention(
       throw new Error(`not every process has ended within ${endTimeoutMs / 1_000} s`);
     return pausesFromUs;
   };
+  interrupted.throwIfAborted();
   const interruption = new Promise<never>((_, reject) => {
     interrupted.addEventListener("abort", () => reject(interrupted.reason));
   });

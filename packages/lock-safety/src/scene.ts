@@ -13,10 +13,17 @@ export interface Scene {
   readonly givenUp: number;
   readonly sessions: number;
   readonly problems: readonly string[];
-  /** Waits until everybody who holds now has ended, and tells a time before which they had begun. */
+  /**
+   * Waits until everybody who holds now has ended, and tells a time before which they had begun.
+   *
+   * @throws Error when somebody does not end.
+   */
   changeOfHolders(): Promise<number>;
   hear(worker: number, message: FromWorker, answer: (message: ToWorker) => void): void;
 }
+
+/** Nobody holds for longer, and tells of its end. */
+const longestHoldMs = 30_000;
 
 /** Processes repeat what goes wrong; so much of it is enough. */
 const mostProblems = 20;
@@ -45,7 +52,11 @@ export function createScene(): Scene {
     async changeOfHolders() {
       const beforeUs = nowUs();
       const before = [...active.keys()];
-      while (before.some((token) => active.has(token))) await delay(20);
+      const deadline = performance.now() + longestHoldMs;
+      while (before.some((token) => active.has(token))) {
+        if (performance.now() > deadline) throw new Error("a holder has not told of its end");
+        await delay(20);
+      }
       return beforeUs;
     },
     hear(worker, message, answer) {
