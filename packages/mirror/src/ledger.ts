@@ -22,8 +22,8 @@ export interface LedgerSetup extends Patience {
  */
 export class Ledger {
   readonly #setup: LedgerSetup;
-  /** Of the checkpoint key; `0n` while it does not exist. */
-  #modRevision = 0n;
+  /** What the checkpoint key holds, unlike anything that was or will be written to it; absent while it does not exist. */
+  #value: Uint8Array | undefined;
 
   constructor(setup: LedgerSetup) {
     this.#setup = setup;
@@ -40,7 +40,7 @@ export class Ledger {
     const { kv, key, route, signal } = this.#setup;
     while (true) {
       const found = yield* persistently(this.#setup, () => kv.get(key, { signal }));
-      this.#modRevision = found?.modRevision ?? 0n;
+      this.#value = found?.value;
       const place = found === undefined ? yield* begin() : decodePlace(found.value, route);
       if (yield* this.#write([], place)) return { place, isNew: found === undefined };
     }
@@ -63,8 +63,8 @@ export class Ledger {
   /** What noting a place takes of a transaction, in bytes, at most. */
   costOf(place: Place): number {
     const { key, route } = this.#setup;
-    // The key is written, compared and, for when it is another's, read.
-    return overheadBytes + 3 * key.length + encodePlace(place, route, randomUUID()).length;
+    // The key is written, compared and, for when another wrote it, read; a value of about the same size is compared.
+    return overheadBytes + 3 * key.length + 2 * encodePlace(place, route, randomUUID()).length;
   }
 
   /** @returns Whether it was done; if not, somebody else's was. */
@@ -72,21 +72,21 @@ export class Ledger {
     const { kv, key, route, maxTxnOps, signal } = this.#setup;
     const value = encodePlace(place, route, randomUUID());
     const parts = {
-      compare: [compare.modRevision(key).equals(this.#modRevision)],
+      // By its value: the revisions of a destination that was restored come again.
+      compare: [this.#value === undefined ? compare.missing(key) : compare.value(key).equals(this.#value)],
       success: [op.put(key, value), ...asBranch(writes, maxTxnOps)],
       failure: [op.range(key)],
     } as const;
-    // Idempotent by its compare: once it is done the key has another revision, and says whose.
+    // Idempotent by its compare: once it is done, the key has another value.
     const call = { signal, idempotent: true };
     const result = yield* persistently(this.#setup, () => kv.txn(parts, call));
-    if (result.succeeded) {
-      this.#modRevision = result.header.revision;
-      return true;
+    if (!result.succeeded) {
+      const [{ kvs }] = result.responses;
+      const [pair] = kvs;
+      // Its own value is there when it was done before, and the answer was lost.
+      if (pair === undefined || compareBytes(pair.value, value) !== 0) return false;
     }
-    const [{ kvs }] = result.responses;
-    const [pair] = kvs;
-    if (pair === undefined || compareBytes(pair.value, value) !== 0) return false;
-    this.#modRevision = pair.modRevision;
+    this.#value = value;
     return true;
   }
 }

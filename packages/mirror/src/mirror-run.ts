@@ -41,7 +41,7 @@ export class MirrorRun {
   readonly #patience: Patience;
   readonly #maxTxnOps: number;
   readonly #ledger: Ledger;
-  /** Where the destination is; the checkpoint of a base is that of its end. */
+  /** Where the destination is. */
   #place: Place = { phase: "base" };
   #reason: BaseProgress["reason"] = "first";
   #copy: BaseCopy | undefined;

@@ -91,6 +91,20 @@ describe("mirrorTo", () => {
     expect(mirrored(destination)).toEqual({});
   });
 
+  it("ends with NOT_HOLDER also when the destination was set back, and another mirror has come as far again", async () => {
+    const destination = new MemoryKv();
+    const reading = (async () => {
+      for await (const { kind } of run(destination, [state(5n, true), events(put(6n, "s/a", "1"))])) {
+        if (kind !== "base") continue;
+        const [last] = (await destination.execute(op.range("at"))).kvs;
+        destination.revision = (last?.modRevision ?? 0n) - 1n;
+        destination.put("at", "another");
+      }
+    })();
+    await expect(reading).rejects.toMatchObject({ code: "NOT_HOLDER" });
+    expect(mirrored(destination)).toEqual({});
+  });
+
   it("goes on in the middle of a revision, where that took several transactions", async () => {
     const destination = new MemoryKv();
     const writes = ["a", "b", "c", "d", "e", "f", "g"].map((key) => put(6n, `s/${key}`, "1"));

@@ -88,7 +88,7 @@ const table = optionTable("mirrorTo", checks);
  * revision. The checkpoint is part of these transactions: a mirror that was stopped in any way goes on where it was.
  *
  * Iterate it to run it, and to hear of its progress; nothing happens without. Leaving the loop stops it between two
- * transactions. Clusters that cannot be reached are waited for. To be iterated once.
+ * transactions; so does closing the source's watcher. Clusters that cannot be reached are waited for. To be iterated once.
  *
  * What is not mirrored: leases (a key whose lease ends in the source is deleted in the destination by the mirror),
  * revisions and versions, and the history before the base. While a base is copied the destination is between two states:

@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { create } from "@bufbuild/protobuf";
 import {
   type CallOptions,
+  compareBytes,
   type KeyValue,
   type KvExecutor,
   type Op,
@@ -75,9 +76,11 @@ export class MemoryKv implements KvExecutor {
   }
 
   #holds({ compare }: TxnOp): boolean {
-    return compare.every(({ key, target, operand }) => {
-      if (target !== "modRevision") throw new Error(`a mirror has no need of comparing ${target}`);
-      return (this.#find({ key })[0]?.modRevision ?? 0n) === operand;
+    return compare.every((one) => {
+      const [pair] = this.#find({ key: one.key });
+      if (one.target === "value") return pair !== undefined && compareBytes(pair.value, one.operand) === 0;
+      if (one.target !== "version") throw new Error(`a mirror has no need of comparing ${one.target}`);
+      return (pair?.version ?? 0n) === one.operand;
     });
   }
 

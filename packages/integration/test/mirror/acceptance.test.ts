@@ -156,7 +156,7 @@ describeEachEtcd("a mirror", (etcd) => {
     expect(JSON.parse(checkpoint ?? "")).toMatchObject({ mirror: 1, phase: "updates" });
   });
 
-  // e2e/ctl_v3_make_mirror_test.go:TestCtlV3MakeMirrorWithWatchRev
+  // e2e/ctl_v3_make_mirror_test.go:TestCtlV3MakeMirrorWithWatchRev, etcd issue 13519
   it("begins at a start revision, without what was there before", () =>
     on(async (ground) => {
       const { source, destination, prefix, options } = ground;
