@@ -16,7 +16,6 @@ import {
   type LeaseRevocation,
   type Leases,
   type LeaseTimeToLive,
-  systemClock,
   type TimeToLiveOptions,
 } from "@etcdkit/core";
 import { Lease } from "@etcdkit/core/protocol";
@@ -24,10 +23,14 @@ import { checkTtl, tables } from "./arguments.js";
 import { LeaseKeeper } from "./lease-keeper.js";
 import { type LeaseConnection, Members } from "./members.js";
 import { renewOnce } from "./renew-once.js";
+import { suspensionClock } from "./suspension-clock.js";
 
 /** Options of {@link createLeases}. */
 export interface LeasesOptions {
-  /** Where time comes from. Default: the monotonic clock of the process. For tests. */
+  /**
+   * Where time comes from. Default: the monotonic clock of the process, and the time for which the machine was suspended, as
+   * far as the system tells it by its uptime. For tests.
+   */
   readonly clock?: Clock | undefined;
 }
 
@@ -40,7 +43,7 @@ export interface LeasesOptions {
 export function createLeases(connection: LeaseConnection, options: LeasesOptions = {}): Leases {
   checkOptions(tables.createLeases, options);
   const { transport, signal } = connection;
-  const { clock = systemClock } = options;
+  const { clock = suspensionClock() } = options;
   const keeper = new LeaseKeeper({
     members: new Members(connection),
     clock,
