@@ -58,16 +58,16 @@ export class Reads {
     if (call?.headers !== undefined) return undefined;
     for (let limit: TimeLimit | undefined; ; ) {
       const session = this.#held();
-      if (session?.newest === undefined) return undefined;
-      // Who sends the transaction, or says of a write that it was not sent, says it then.
-      if (call?.signal?.aborted) return undefined;
-      let closed: Promise<void> | undefined;
+      // Who sends the transaction, or says of a write that it was not sent, says that it was aborted.
+      if (session?.newest === undefined || call?.signal?.aborted) return undefined;
+      let closed: string | undefined;
       const touched: Entry[] = [];
       const look = (key: Uint8Array): Entry | undefined => {
         const name = nameOf(key);
         const entry = session.entries.get(name);
-        closed ??= entry && this.#gates.closed(name);
-        if (entry !== undefined) touched.push(entry);
+        if (entry === undefined) return undefined;
+        touched.push(entry);
+        if (this.#gates.isClosed(name)) closed ??= name;
         return closed === undefined ? entry : undefined;
       };
       const answer = answerTxn(op, look, session.newest);
@@ -77,9 +77,10 @@ export class Reads {
         this.hits += 1;
         return answer;
       }
-      if (closed === undefined) return undefined;
-      limit ??= new TimeLimit(this.#purpose, call);
-      await limit.wait(closed, ownWrite);
+      // Once: where writes follow each other without a gap, the server answers.
+      if (closed === undefined || limit !== undefined) return undefined;
+      limit = new TimeLimit(this.#purpose, call);
+      await limit.wait(this.#gates.passed(closed), ownWrite);
     }
   }
 
@@ -97,7 +98,7 @@ export class Reads {
   #fromMemory(op: RangeOp, name: string, session: LeasingSession): RangeResult | undefined {
     const entry = session.entries.get(name);
     if (entry === undefined || session.newest === undefined) return undefined;
-    if (this.#gates.closed(name) !== undefined) return undefined;
+    if (this.#gates.isClosed(name)) return undefined;
     entry.read = true;
     this.hits += 1;
     return answerRange(op, session.newest, entry.pair);
@@ -111,18 +112,20 @@ export class Reads {
 
   async #acquire(op: RangeOp, name: string, call: CallOptions | undefined): Promise<RangeResult> {
     const limit = new TimeLimit(this.#purpose, call);
+    let waited = false;
     for (let asked = false; ; asked = true) {
-      limit.check(ownWrite);
+      limit.check("an answer");
       const session = this.#held();
       const answer = session && this.#fromMemory(op, name, session);
       if (answer !== undefined) return answer;
-      const closed = this.#gates.closed(name);
-      if (session?.entries.get(name) !== undefined && closed !== undefined) {
-        await limit.wait(closed, ownWrite);
+      const closed = this.#gates.isClosed(name);
+      if (closed && !waited && session?.entries.get(name) !== undefined) {
+        waited = true;
+        await limit.wait(this.#gates.passed(name), ownWrite);
         continue;
       }
       // A second attempt would say no more than the first: the server is asked for the value instead.
-      if (session === undefined || closed !== undefined || asked || !this.#mayAcquire(op, name, session)) {
+      if (session === undefined || closed || asked || !this.#mayAcquire(op, name, session)) {
         this.misses += 1;
         return await this.#ask(op, asked ? limit.step({}) : call);
       }

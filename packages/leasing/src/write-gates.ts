@@ -1,59 +1,50 @@
 import { holds, type NameRange } from "./leasing-keys.js";
 
-interface Gate {
-  /** The writes that are under way. */
-  writes: number;
-  readonly opened: Promise<void>;
-  readonly open: () => void;
-}
-
 /**
  * While a write of ours is under way, nobody can say what its keys are: reads from memory wait, and no key is acquired.
  * Writes are counted, so that overlapping ones keep a gate closed until the last is done.
  */
 export class WriteGates {
-  readonly #keys = new Map<string, Gate>();
-  readonly #ranges = new Map<NameRange, Gate>();
+  /** The ends of the writes that are under way. */
+  readonly #keys = new Map<string, Set<Promise<void>>>();
+  readonly #ranges = new Map<NameRange, Promise<void>>();
 
   /** Closes the gates of keys and ranges. @returns What opens them again, to be called once. */
   close(names: Iterable<string>, ranges: readonly NameRange[]): () => void {
+    let end: () => void = () => undefined;
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
+    });
     const closed = [...names];
     for (const name of closed) {
-      const gate = this.#keys.get(name) ?? newGate();
-      gate.writes += 1;
-      this.#keys.set(name, gate);
+      const writes = this.#keys.get(name) ?? new Set();
+      this.#keys.set(name, writes.add(ended));
     }
-    for (const range of ranges) this.#ranges.set(range, newGate());
+    for (const range of ranges) this.#ranges.set(range, ended);
     return () => {
       for (const name of closed) {
-        const gate = this.#keys.get(name);
-        if (gate === undefined) continue;
-        gate.writes -= 1;
-        if (gate.writes > 0) continue;
-        this.#keys.delete(name);
-        gate.open();
+        const writes = this.#keys.get(name);
+        if (writes?.delete(ended) === true && writes.size === 0) this.#keys.delete(name);
       }
-      for (const range of ranges) {
-        const gate = this.#ranges.get(range);
-        this.#ranges.delete(range);
-        gate?.open();
-      }
+      for (const range of ranges) this.#ranges.delete(range);
+      end();
     };
   }
 
-  /** Where the gate of a key is closed: what resolves when that may have changed. */
-  closed(name: string): Promise<void> | undefined {
-    const gate = this.#keys.get(name);
-    if (gate !== undefined) return gate.opened;
-    for (const [range, { opened }] of this.#ranges) if (holds(range, name)) return opened;
-    return undefined;
+  /** Whether a write of a key is under way. */
+  isClosed(name: string): boolean {
+    if (this.#keys.has(name)) return true;
+    for (const range of this.#ranges.keys()) if (holds(range, name)) return true;
+    return false;
   }
-}
 
-function newGate(): Gate {
-  let open: () => void = () => undefined;
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { writes: 0, opened, open };
+  /**
+   * Resolves when those writes of a key are done that are under way now. Others may have begun meanwhile: who waited for all
+   * of them might wait for ever.
+   */
+  async passed(name: string): Promise<void> {
+    const ends = [...(this.#keys.get(name) ?? [])];
+    for (const [range, ended] of this.#ranges) if (holds(range, name)) ends.push(ended);
+    await Promise.all(ends);
+  }
 }

@@ -67,7 +67,7 @@ export class Writes {
     /** Ownerships of ours that memory does not know of, as the server has told. */
     let told = new Map<string, bigint>();
     for (let last: LeasingSession | undefined; ; ) {
-      limit.check("a lease to write under");
+      limit.check("the keys' owners to let go");
       const session = await this.#sessions.ready(limit);
       if (session !== last) told = new Map();
       last = session;

@@ -317,6 +317,27 @@ describeNewestEtcd("a leasing client", (etcd) => {
     expect(await client.plain.get(key)).toMatchObject({ version: 2n });
   });
 
+  it.concurrent("asks the server where its own writes follow each other without a gap", async () => {
+    await using client = await trappedProgram(uniqueKey("leasing"));
+    const key = uniqueKey();
+    await client.kv.get(key);
+    const [first, second] = [gate(), gate()];
+    for (const held of [first, second]) {
+      client.traps.push({ match: isGuarded("put"), meet: (carry) => held.pass().then(carry) });
+    }
+    const puts = [client.kv.put(key, "1")];
+    await first.reached;
+    const reads = [client.kv.get(key), client.kv.txn({ success: [op.range(key)] })] as const;
+    puts.push(client.kv.put(key, "2"));
+    await second.reached;
+    first.open();
+    expect((await reads[0])?.version).toBe(1n);
+    expect((await reads[1]).responses[0]).toMatchObject({ kvs: [{ version: 1n }] });
+    second.open();
+    await Promise.all(puts);
+    expect((await client.kv.get(key))?.version).toBe(2n);
+  });
+
   it.concurrent("knows its own leasing key that memory does not know of, and does not ask itself to let go", async () => {
     const [prefix, key] = [uniqueKey("leasing"), uniqueKey()];
     await using client = await trappedProgram(prefix);
