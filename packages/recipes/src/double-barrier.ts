@@ -2,8 +2,10 @@ import type { Session } from "@etcdkit/concurrency";
 import {
   type BytesLike,
   type CallLimits,
+  type CallOptions,
   checkOptions,
   checkPositiveInteger,
+  compare,
   compareBytes,
   EtcdError,
   type KeyValue,
@@ -28,12 +30,22 @@ export interface DoubleBarrier {
    */
   enter(options?: WaitOptions): Promise<void>;
   /**
-   * Waits until all others want to leave too, or are gone with their sessions, and goes out together with them.
+   * Waits until all others want to leave too, or are gone with their sessions, and goes out together with them. It does not
+   * wait for whoever has come meanwhile, to the next round.
    *
    * @throws (rejects) As `enter`, but for `TOO_MANY_CLIENTS`. This participant may then `leave` again.
    * `TypeError` for one that is not in.
    */
   leave(options?: WaitOptions): Promise<void>;
+}
+
+/** The time that a participant is in. */
+interface Stay {
+  readonly own: OwnKey;
+  /** When the barrier was opened for it: who came later is of another round, and waits for that. */
+  opened: bigint;
+  /** Whether its key is gone: it waits for the others to go. */
+  gone: boolean;
 }
 
 const tables = { enter: waitTable("enter"), leave: waitTable("leave") };
@@ -57,16 +69,11 @@ export function createDoubleBarrier(session: Session, key: BytesLike, count: num
   const directory = keyUnder(key, "/waiters/", "key");
   const waiters = { prefix: directory };
   const ready = keyUnder(key, "/ready", "key");
-  const lowest = op.range(waiters, { first: "modified", keysOnly: true });
-  const highest = op.range(waiters, { last: "modified", keysOnly: true });
-  /** Of a participant that is in. */
-  let own: OwnKey | undefined;
-  /** When a participant that is on its way out removed its key. */
-  let leftAt: bigint | undefined;
+  let stay: Stay | undefined;
   /** One call at a time: a participant cannot do two things at once. */
   let busy = false;
 
-  async function enter(limits: CallLimits): Promise<OwnKey> {
+  async function enter(limits: CallLimits): Promise<Stay> {
     const { signal } = limits;
     limits.follow(session.signal);
     const before = await kv.range(waiters, { countOnly: true, signal, timeoutMs: forever });
@@ -74,8 +81,7 @@ export function createDoubleBarrier(session: Session, key: BytesLike, count: num
     const own = await createOwnKey(session, directory, limits);
     try {
       limits.follow(own.signal);
-      await arrive(own, signal);
-      return own;
+      return { own, opened: await arrive(own, signal), gone: false };
     } catch (error) {
       // The error is what matters; if the key cannot be removed now it is in the background.
       await own.remove({ timeoutMs: removalMs }).catch(() => undefined);
@@ -83,8 +89,12 @@ export function createDoubleBarrier(session: Session, key: BytesLike, count: num
     }
   }
 
-  /** Waits for the others, or tells them if this is the last one. */
-  async function arrive(own: OwnKey, signal: AbortSignal): Promise<void> {
+  /**
+   * Waits for the others, or tells them if this is the last one.
+   *
+   * @returns The revision at which the barrier was opened.
+   */
+  async function arrive(own: OwnKey, signal: AbortSignal): Promise<bigint> {
     const sort = { by: "created" } as const;
     const { kvs } = await kv.range(waiters, {
       sort,
@@ -98,45 +108,64 @@ export function createDoubleBarrier(session: Session, key: BytesLike, count: num
     if (last?.createRevision !== own.createRevision) return await readiness(own, signal);
     // Under the compare it can arrive late, or twice, and open no later round.
     const told = { compare: [own.owned()], success: [op.put(ready, "")] };
-    const { succeeded } = await kv.txn(told, { idempotent: true, signal, timeoutMs: forever });
-    if (!succeeded) throw new EtcdError("NOT_HOLDER", "somebody else deleted this participant's key");
+    const { succeeded, header } = await kv.txn(told, { idempotent: true, signal, timeoutMs: forever });
+    if (!succeeded) await own.check(signal); // Its key is gone: with the session, or without it?
+    return header.revision;
   }
 
   /** Waits until the barrier is opened. That it was opened for others, before this one came, does not count. */
-  async function readiness({ createRevision }: OwnKey, signal: AbortSignal): Promise<void> {
+  async function readiness({ createRevision }: OwnKey, signal: AbortSignal): Promise<bigint> {
     while (true) {
       const { header, kvs } = await kv.range(ready, { keysOnly: true, signal, timeoutMs: forever });
-      if ((kvs[0]?.modRevision ?? 0n) > createRevision) return;
+      const opened = kvs[0]?.modRevision ?? 0n;
+      if (opened > createRevision) return opened;
       const startRevision = header.revision + 1n;
-      if (await nextChange(watcher, ready, { events: "puts", startRevision, signal })) return;
+      const event = await nextChange(watcher, ready, { events: "puts", startRevision, signal });
+      if (event?.kv !== undefined) return event.kv.modRevision;
     }
   }
 
   /**
-   * Goes out. The first one that came stays until it is the only one, so that nobody is out before everybody wants to be;
-   * each other one removes its key and waits for the first one to go.
+   * Goes out. The first one that came stays until it is the only one of its round, so that nobody is out before everybody
+   * wants to be; each other one removes its key and waits for the first one to go.
    */
-  async function leave(own: OwnKey, signal: AbortSignal): Promise<void> {
+  async function leave(stay: Stay, signal: AbortSignal): Promise<void> {
+    const { own } = stay;
     const call = { idempotent: true, signal, timeoutMs: forever };
-    while (leftAt === undefined) {
+    while (!stay.gone) {
+      const round = await roundOf(stay, signal);
+      const lowest = op.range(waiters, { first: "modified", ...round });
+      const highest = op.range(waiters, { last: "modified", ...round });
       const { header, responses } = await kv.txn({ success: [lowest, highest] }, call);
       const [first, last] = responses.map(({ kvs }) => kvs[0]);
-      if (!isOf(own, first)) {
-        leftAt = await own.remove({ signal, timeoutMs: forever });
-      } else if (last === undefined || isOf(own, last)) {
-        await kv.txn({ compare: [own.owned()], success: [op.delete(ready)] }, call);
-        leftAt = await own.remove({ signal, timeoutMs: forever });
-      } else {
+      if (isOf(own, first) && last !== undefined && !isOf(own, last)) {
         await departure(last, header, signal);
+        continue;
       }
+      if (isOf(own, first) && !(await closeUp(stay, call))) continue;
+      await own.remove({ signal, timeoutMs: forever });
+      stay.gone = true;
     }
     while (true) {
-      // Whoever came after this one left is of the next round, and waits for it.
-      const others = { first: "modified", maxCreateRevision: leftAt, keysOnly: true } as const;
+      const others = { first: "modified", maxCreateRevision: stay.opened, keysOnly: true } as const;
       const { header, kvs } = await kv.range(waiters, { ...others, signal, timeoutMs: forever });
       if (kvs[0] === undefined) return;
       await departure(kvs[0], header, signal);
     }
+  }
+
+  /** Takes the sign away that the barrier is open; `false` if that was not to be done: the key is gone, or it was opened again. */
+  async function closeUp({ own, opened }: Stay, call: CallOptions): Promise<boolean> {
+    const unchanged = compare.modRevision(ready).lessThan(opened + 1n);
+    const closing = { compare: [own.owned(), unchanged], success: [op.delete(ready)] };
+    return (await kv.txn(closing, call)).succeeded;
+  }
+
+  /** Who is of a participant's round: also those who took the place of one that was gone, for whom it was opened again. */
+  async function roundOf(stay: Stay, signal: AbortSignal) {
+    const again = await kv.get(ready, { keysOnly: true, signal, timeoutMs: forever });
+    if (again !== undefined && again.modRevision > stay.opened) stay.opened = again.modRevision;
+    return { maxCreateRevision: stay.opened, keysOnly: true } as const;
   }
 
   async function departure(
@@ -161,22 +190,21 @@ export function createDoubleBarrier(session: Session, key: BytesLike, count: num
     async enter(options) {
       checkOptions(tables.enter, options);
       await alone(async () => {
-        if (own !== undefined) throw new TypeError("the participant is in already: it must leave first");
-        own = await withinLimits("enter", options, enter);
+        if (stay !== undefined) throw new TypeError("the participant is in already: it must leave first");
+        stay = await withinLimits("enter", options, enter);
       });
     },
 
     async leave(options) {
       checkOptions(tables.leave, options);
       await alone(async () => {
-        const stay = own;
-        if (stay === undefined) throw new TypeError("the participant is not in: it must enter first");
+        const present = stay;
+        if (present === undefined) throw new TypeError("the participant is not in: it must enter first");
         await withinLimits("leave", options, (limits) => {
           limits.follow(session.signal);
-          return leave(stay, limits.signal);
+          return leave(present, limits.signal);
         });
-        own = undefined;
-        leftAt = undefined;
+        stay = undefined;
       });
     },
   };

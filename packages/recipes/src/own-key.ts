@@ -82,8 +82,8 @@ async function create(
   while (true) {
     const key = concatBytes(directory, toBytes(uniqueNumber(), "key"));
     const startMs = performance.now();
-    const ownKey = (createRevision: bigint): OwnKey =>
-      new OwnKey(session, key, createRevision, performance.now() - startMs > promptMs);
+    const isDoubtful = (): boolean => performance.now() - startMs > promptMs;
+    const ownKey = (createRevision: bigint): OwnKey => new OwnKey(session, key, createRevision, isDoubtful());
     try {
       const answer = await kv.txn(
         {
@@ -98,7 +98,10 @@ async function create(
       if (answer.succeeded) return ownKey(answer.header.revision);
       const [found] = answer.responses[0].kvs;
       if (found?.lease === leaseId) return ownKey(found.createRevision);
-      if (found === undefined) return undefined;
+      if (found === undefined) {
+        if (isDoubtful()) void removeAgain(session, key, lateMs);
+        return undefined;
+      }
       // Somebody else has drawn the same number.
     } catch (error) {
       if (outcomeOf(error) !== "not-applied") void removeAgain(session, key, lateMs);
@@ -166,18 +169,16 @@ export class OwnKey implements Ownership {
    * Gives the key up and deletes it; with the session it goes by itself. What cannot be done now goes on in the background
    * for as long as the session lives.
    *
-   * @returns A revision at which it is gone; `undefined` when the session has ended.
    * @throws (rejects) Why it could not be deleted for now; `call.signal.reason`.
    */
-  async remove(call?: Pick<CallOptions, "signal" | "timeoutMs">): Promise<bigint | undefined> {
+  async remove(call?: Pick<CallOptions, "signal" | "timeoutMs">): Promise<void> {
     this.#end(new EtcdError("CLOSED", "given up by its holder"));
     const { kv, signal } = this.#session;
-    if (signal.aborted) return undefined;
+    if (signal.aborted) return;
     try {
       // Nobody else makes this key, so that to delete it twice does no harm.
-      const { header } = await kv.delete(this.key, { ...call, idempotent: true });
+      await kv.delete(this.key, { ...call, idempotent: true });
       if (this.#doubtful) void removeAgain(this.#session, this.key, lateMs);
-      return header.revision;
     } catch (error) {
       void removeAgain(this.#session, this.key, this.#doubtful ? lateMs : 0);
       throw error;

@@ -109,6 +109,35 @@ describeEachEtcd("a double barrier", (etcd) => {
     expect(seen).toEqual(Array.from({ length: 4 * rounds }, () => 4));
   });
 
+  // In Go the first one then waits for the newcomer, who waits for others, who wait for the first one.
+  it.concurrent("lets all out although somebody else has come meanwhile, who waits for the next round", async () => {
+    await using programs = await members(shared, 4);
+    const key = uniqueKey("double");
+    const { kv } = nth(programs.all, 0);
+    const barriers = programs.all.map(({ session }) => createDoubleBarrier(session, key, 3));
+    const [newcomer, ...round] = [nth(barriers, 3), ...barriers.slice(0, 3)];
+    const waiters = async (): Promise<number> =>
+      (await kv.range({ prefix: `${key}/waiters/` }, { countOnly: true })).count;
+    const entering: Promise<void>[] = [];
+    for (const [i, barrier] of round.entries()) {
+      entering.push(barrier.enter());
+      if (i < 2) await nth(programs.all, i).watching(1);
+    }
+    await Promise.all(entering);
+
+    const leaving = round.slice(1).map((barrier) => barrier.leave({ timeoutMs: 10_000 }));
+    await vi.waitFor(async () => expect(await waiters()).toBe(1));
+    const next = newcomer.enter();
+    const entered = settledOf([next]);
+    await nth(programs.all, 3).watching(1);
+    await nth(round, 0).leave({ timeoutMs: 10_000 });
+    await Promise.all(leaving);
+    expect(entered()).toBe(0);
+    await Promise.all([next, nth(round, 0).enter(), nth(round, 1).enter()]);
+    await Promise.all([newcomer, nth(round, 0), nth(round, 1)].map((barrier) => barrier.leave()));
+    expect((await kv.range({ prefix: key })).kvs).toEqual([]);
+  });
+
   // experimental/recipes/v3_double_barrier_test.go:TestDoubleBarrierTooManyClients
   it.concurrent("refuses the eleventh, who leaves no key", async () => {
     await using programs = await twoMembers(shared);
