@@ -5,8 +5,11 @@ import {
   checkOptions,
   compare,
   concatBytes,
+  EtcdError,
+  isEtcdError,
   type KeyValue,
   kvFrom,
+  noteOutcome,
   op,
   toBytes,
   withinLimits,
@@ -23,7 +26,7 @@ export interface PriorityQueue extends Dequeue {
    *
    * @param priority - A whole number from 0 to 65535, else `RangeError`; the lowest comes first.
    * @throws (rejects) `EtcdError`; with the outcome `"unknown"` the item may have been put there, and taken by now, so that it
-   * is never put there again.
+   * is never put there again. `KEY_EXISTS` when the last key of the priority ends in another way than those of items.
    */
   enqueue(item: BytesLike, priority: number, call?: OnceOptions): Promise<Enqueued>;
 }
@@ -47,7 +50,12 @@ export function createPriorityQueue(services: RecipeServices, prefix: BytesLike)
   const turns = new Turns();
 
   /** Stores an item under the next number of its priority. */
-  async function store(value: Uint8Array, priority: number, call: CallOptions): Promise<Enqueued> {
+  async function store(
+    value: Uint8Array,
+    priority: number,
+    call: CallOptions,
+    progress: { sent: boolean },
+  ): Promise<Enqueued> {
     const base = keyUnder(directory, String(priority).padStart(5, "0"), "prefix");
     const items = keyUnder(base, "/", "prefix");
     const bookkeeping = concatBytes(toBytes("__", "prefix"), base);
@@ -57,6 +65,7 @@ export function createPriorityQueue(services: RecipeServices, prefix: BytesLike)
       const key = keyUnder(items, numberAfter(kvs[0]), "prefix");
       // Not even an item that was put and taken since may have had this number, or this one would overtake those behind it.
       const upToDate = compare.modRevision(bookkeeping).lessThan(header.revision + 1n);
+      progress.sent = true;
       const result = await kv.txn(
         {
           compare: [upToDate],
@@ -80,18 +89,46 @@ export function createPriorityQueue(services: RecipeServices, prefix: BytesLike)
         throw new RangeError(`priority must be a whole number from 0 to ${highestPriority}`);
       }
       const { signal, timeoutMs } = call ?? {};
-      return await withinLimits("enqueue", { signal, timeoutMs }, (limits) =>
-        turns.run(limits.signal, () => store(value, priority, { ...call, signal: limits.signal })),
-      );
+      const progress = { sent: false };
+      try {
+        return await withinLimits("enqueue", { signal, timeoutMs }, (limits) =>
+          turns.run(limits.signal, () =>
+            store(value, priority, { ...call, signal: limits.signal }, progress),
+          ),
+        );
+      } catch (error) {
+        throw progress.sent ? error : notApplied(error);
+      }
     },
     ...dequeuing(services, firstByKey(kv, { prefix: directory })),
   };
 }
 
-/** What comes after the number at the end of a key; all zeros without a key. */
+/**
+ * What comes after the number at the end of a key; all zeros without a key.
+ *
+ * @throws `EtcdError` `KEY_EXISTS` when it ends otherwise than items do: a number would not come after it, and so not after
+ * the item that was put behind it either, which would be lost.
+ */
 function numberAfter(last: KeyValue | undefined): string {
-  const digits =
-    last === undefined ? undefined : /[0-9]+$/.exec(Buffer.from(last.key).toString("latin1"))?.[0];
-  const next = digits === undefined ? 0n : BigInt(digits) + 1n;
-  return next.toString().padStart(sequenceDigits, "0");
+  if (last === undefined) return "0".repeat(sequenceDigits);
+  const digits = /\/([0-9]+)$/.exec(Buffer.from(last.key).toString("latin1"))?.[1];
+  const next = digits?.length === sequenceDigits ? String(BigInt(digits) + 1n) : undefined;
+  if (next === undefined || next.length > sequenceDigits) {
+    const message = `the last key of the priority does not end in a number of ${sequenceDigits} digits that another one comes after`;
+    throw new EtcdError("KEY_EXISTS", message, { outcome: "not-applied" });
+  }
+  return next.padStart(sequenceDigits, "0");
+}
+
+/** What a write rejects with when it failed before it was sent. */
+function notApplied(error: unknown): unknown {
+  const outcome = "not-applied";
+  if (!isEtcdError(error)) {
+    noteOutcome(error, outcome);
+    return error;
+  }
+  if (error.outcome === outcome) return error;
+  const { code, message, endpoint, grpcCode, cause } = error;
+  return new EtcdError(code, message, { outcome, endpoint, grpcCode, cause });
 }
