@@ -60,6 +60,7 @@ const tables = {
   tryWriteLock: waitTable("tryWriteLock"),
   unlock: waitTable("unlock"),
 };
+const unlockTimeoutMs = 10_000;
 
 /**
  * A read-write mutex: fair, since whoever asked first comes first, and readers that follow one another go in together. Every
@@ -168,7 +169,8 @@ class HeldRwLock implements RwLock {
     checkOptions(tables.unlock, options);
     if (this.#released) return;
     this.#released = true;
-    await this.#own.remove(options);
+    const { signal, timeoutMs = unlockTimeoutMs } = options ?? {};
+    await this.#own.remove({ signal, timeoutMs });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
