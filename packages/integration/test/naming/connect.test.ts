@@ -102,6 +102,26 @@ describeEachEtcd("a Connect transport over a directory", (etcd) => {
       expect(traffic.failures).toEqual([]);
     });
 
+    it("ends the streams of endpoints that left the directory when it is closed", async () => {
+      await using connection = shared.connect();
+      await using services = servicesOn(connection);
+      await using server = await startConnectEchoServer();
+      const manager = uniqueService(services);
+      await manager.add(`${manager.target}/a`, { address: addressOf(server) });
+      await using directory = openDirectory(services, manager.target);
+      await using over = clientOver(directory, options);
+      const stream = over.client.serverStream({ name: "stream", count: 1, wait: true });
+      const messages = stream[Symbol.asyncIterator]();
+      await messages.next();
+      await manager.delete(`${manager.target}/a`);
+      await settled(directory, []);
+      const next = messages.next();
+      next.catch(() => undefined);
+      await over[Symbol.asyncDispose]();
+      await expect(next).rejects.toThrow();
+      await server.log.until("stream", ({ over: isOver }) => isOver);
+    });
+
     it("goes on to the next endpoint when one is not there, and says so when there is none", async () => {
       await using connection = shared.connect();
       await using services = servicesOn(connection);
