@@ -189,57 +189,6 @@ describe("Mutex.lock", () => {
   });
 });
 
-describe("an entry into the queue that took long", () => {
-  it("is looked for once more when it was left, since a copy of it may arrive late", async () => {
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
-    try {
-      const { etcd, services, session, mutex } = await one();
-      let answer = (): void => undefined;
-      etcd.answers = new Promise((resolve) => {
-        answer = resolve;
-      });
-      const given = expect(mutex.lock({ timeoutMs: 100 })).rejects.toMatchObject({
-        code: "DEADLINE",
-        message: "lock took longer than 100 ms, waiting for the cluster to answer",
-      });
-      await settle();
-      await vi.advanceTimersByTimeAsync(2_000);
-      await given;
-      expect(etcd.keys()).toHaveLength(1);
-      answer();
-      await settle();
-      expect(etcd.keys()).toEqual([]);
-      await services.kv.put(`n/${session.leaseId.toString(16)}`, "", { leaseId: session.leaseId });
-      await vi.advanceTimersByTimeAsync(10_000);
-      await settle();
-      expect(etcd.keys()).toEqual([]);
-      expect(await mutex.tryLock()).toBeDefined();
-    } finally {
-      vi.useRealTimers();
-    }
-  });
-
-  it("is not looked for once more while another place of the session may be what is found", async () => {
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
-    try {
-      const { etcd, mutex } = await one();
-      etcd.onStep = () => {
-        throw new EtcdError("UNAVAILABLE", "no", { outcome: "unknown" });
-      };
-      await expect(mutex.lock()).rejects.toMatchObject({ code: "UNAVAILABLE" });
-      etcd.onStep = () => undefined;
-      await vi.advanceTimersByTimeAsync(100);
-      await settle();
-      const lock = await mutex.lock();
-      await vi.advanceTimersByTimeAsync(20_000);
-      await settle();
-      expect([lock.isHeld(), etcd.keys().length]).toEqual([true, 1]);
-    } finally {
-      vi.useRealTimers();
-    }
-  });
-});
-
 describe("Mutex.tryLock", () => {
   it("takes a free lock", async () => {
     const { mutex } = await one();

@@ -31,9 +31,8 @@ export interface Entry {
 const watchAfterMs = 100;
 // To tell a lost lease from a deleted key takes one answer; nobody is left believing for longer than this.
 const verdictMs = 300;
-// An entry that took longer may have been sent more than once, on links one of which has fallen silent. What was sent there
-// may still arrive: not later than this, since a member gives up on a request after five seconds and an election.
-const promptMs = 1_000;
+// A request whose answer was lost may still be on its way: no longer than this, since a member gives up on one after five
+// seconds and an election.
 const lateMs = 10_000;
 const backOff = { baseMs: 50, capMs: 5_000, jitter: 0.5 };
 
@@ -174,19 +173,20 @@ export class QueuePlace implements Ownership {
     const { kv, leaseId, signal } = session;
     const queue = { prefix: this.#prefix };
     const first = op.range(queue, { first: "created", keysOnly: true });
-    const startMs = performance.now();
+    const request = {
+      compare: [onlyIfFree ? compare.missing(queue) : compare.createRevision(key).equals(0n)],
+      success: [op.put(key, value, { leaseId }), first],
+      failure: [op.range(key), first],
+    } as const;
+    const call = { signal, timeoutMs: Number.POSITIVE_INFINITY };
     this.#absent = false;
     try {
-      const answer = await kv.txn(
-        {
-          compare: [onlyIfFree ? compare.missing(queue) : compare.createRevision(key).equals(0n)],
-          success: [op.put(key, value, { leaseId }), first],
-          failure: [op.range(key), first],
-        },
-        // By its compare: a second attempt finds what the first one made.
-        { idempotent: true, signal, timeoutMs: Number.POSITIVE_INFINITY },
-      );
-      this.#doubtful = performance.now() - startMs > promptMs;
+      const answer = await kv.txn(request, call).catch((error: unknown) => {
+        if (outcomeOf(error) !== "unknown") throw error;
+        this.#doubtful = true;
+        // Idempotent by its compare: it finds what the first one made. That one is not, to hear of it when it was sent twice.
+        return kv.txn(request, { ...call, idempotent: true });
+      });
       const [owner] = answer.responses[1].kvs;
       if (answer.succeeded) this.#entered(answer.header.revision);
       const found = answer.succeeded ? undefined : answer.responses[0].kvs[0];
@@ -194,8 +194,8 @@ export class QueuePlace implements Ownership {
       this.#absent = this.#createRevision === undefined;
       return { first: !this.#absent && owner?.createRevision === this.#createRevision, found };
     } catch (error) {
-      this.#absent = outcomeOf(error) === "not-applied";
-      this.#doubtful = !this.#absent;
+      if (outcomeOf(error) !== "not-applied") this.#doubtful = true;
+      this.#absent = !this.#doubtful;
       if (isEtcdError(error, "LEASE_NOT_FOUND")) await session.check({ signal });
       throw error;
     }
@@ -253,12 +253,11 @@ export class QueuePlace implements Ownership {
     await this.#entering?.catch(() => undefined);
     try {
       await this.#remove();
-      this.#turn.end();
+      this.#left();
     } catch (error) {
       void this.#keepRemoving();
       throw error;
     }
-    if (this.#doubtful && !this.session.signal.aborted) void this.#removeLatecomer();
   }
 
   async #keepRemoving(): Promise<void> {
@@ -272,16 +271,21 @@ export class QueuePlace implements Ownership {
         // Once more.
       }
     }
+    this.#left();
+  }
+
+  /** The key is gone. */
+  #left(): void {
     this.#turn.end();
+    if (this.#doubtful && !this.session.signal.aborted) void this.#removeLatecomer();
   }
 
   /** Deletes the key if it is this one. The session takes it along where it ends before. */
   async #remove(): Promise<void> {
-    const { leaseId, signal } = this.session;
+    const { signal } = this.session;
     if (this.#absent || signal.aborted) return;
-    const ofLease = compare.lease(this.key).equals(leaseId);
     try {
-      await this.#deleteIf(this.#createRevision === undefined ? ofLease : this.owned());
+      await (this.#createRevision === undefined ? this.#removeFound() : this.#delete(this.#createRevision));
       this.#absent = true;
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -290,19 +294,29 @@ export class QueuePlace implements Ownership {
 
   /** Looks once more, unless another place of the session, which would have found it, was taken since. */
   async #removeLatecomer(): Promise<void> {
-    const { leaseId, signal, turns } = this.session;
+    const { signal, turns } = this.session;
     try {
       await sleep(systemClock, lateMs, signal, false);
       const turn = turns.tryTake(this.key);
       if (turn === undefined) return;
-      await this.#deleteIf(compare.lease(this.key).equals(leaseId)).finally(() => turn.end());
+      await this.#removeFound().finally(() => turn.end());
     } catch {
       // The session is over, or there is no cluster to ask; it was a precaution.
     }
   }
 
-  async #deleteIf(own: Compare): Promise<void> {
+  /** Deletes the key if it is the session's, however it came to be there. */
+  async #removeFound(): Promise<void> {
+    const { kv, leaseId, signal } = this.session;
+    // With its value, for without it etcd 3.7 leaves out the lease too.
+    const found = await kv.get(this.key, { signal, timeoutMs: Number.POSITIVE_INFINITY });
+    if (found?.lease === leaseId) await this.#delete(found.createRevision);
+  }
+
+  /** By its revision: a copy of this that arrives late must not take a later place of the session along. */
+  async #delete(createRevision: bigint): Promise<void> {
     const { kv, signal } = this.session;
+    const own = compare.createRevision(this.key).equals(createRevision);
     const call = { idempotent: true, signal, timeoutMs: Number.POSITIVE_INFINITY };
     await kv.txn({ compare: [own], success: [op.delete(this.key)] }, call);
   }
