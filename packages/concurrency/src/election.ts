@@ -127,7 +127,8 @@ export function createElection(
       const proposal = toBytes(value, "value");
       return await lead("campaign", session, wait, (limits) =>
         reachFront(session, queueName(prefix, session.leaseId), proposal, limits, async (place, found) => {
-          if (compareBytes(found, proposal) !== 0) await place.write(proposal, { signal: limits.signal });
+          if (compareBytes(found, proposal) === 0) return;
+          await place.write(proposal, { signal: limits.signal, timeoutMs: Number.POSITIVE_INFINITY });
         }),
       );
     },

@@ -179,6 +179,23 @@ describe("Mutex.lock", () => {
     await vi.waitFor(() => expect(etcd.keys()).toHaveLength(1));
   });
 
+  it("sends nothing when it is given up at the moment of its turn in the session", async () => {
+    const { etcd, session, mutex } = await one();
+    const turnOf = await session.turns.take(Buffer.from(`n/${session.leaseId.toString(16)}`), session.signal);
+    const controller = new AbortController();
+    const reason = new Error("no more");
+    const waiting = expect(mutex.lock({ signal: controller.signal })).rejects.toBe(reason);
+    await settle();
+    const requests = vi.fn();
+    etcd.onStep = requests;
+    turnOf.end();
+    controller.abort(reason);
+    await waiting;
+    await settle();
+    expect(requests).not.toHaveBeenCalled();
+    expect(await mutex.tryLock()).toBeDefined();
+  });
+
   it("refuses bad arguments before anything is sent", async () => {
     const { etcd, session, mutex } = await one();
     expect(() => createMutex(session, 1 as never)).toThrow(TypeError);

@@ -130,6 +130,18 @@ export class QueuePlace implements Ownership {
     this.signal.throwIfAborted();
   }
 
+  /**
+   * Makes sure that the session's lease is known to live: the server's answer says that it did, and the process may have
+   * stalled before it read that.
+   */
+  async confirm(): Promise<void> {
+    if (this.isHeld()) return;
+    // One turn of the event loop later all that had arrived is read, and a session whose time is up has ended.
+    await new Promise(setImmediate);
+    this.signal.throwIfAborted();
+    if (!this.isHeld()) throw new EtcdError("NOT_HOLDER", "the session's lease may have expired meanwhile");
+  }
+
   /** Gives the key another value, as long as it is there and its holder believes in it. */
   async write(value: Uint8Array, { signal, timeoutMs }: WaitOptions = {}): Promise<void> {
     const { kv, leaseId } = this.session;

@@ -21,6 +21,7 @@ export async function reachFront(
 ): Promise<QueuePlace> {
   const place = new QueuePlace(session, queue, await takeTurn(session, queue, limits));
   try {
+    limits.signal.throwIfAborted();
     const { first, found } = await limits.race(place.enter(value));
     if (found !== undefined) await onFound?.(place, found.value);
     limits.waitingFor = "other sessions";
@@ -28,6 +29,7 @@ export async function reachFront(
       limits.follow(place.signal);
       await place.reachFront(limits.signal);
     }
+    await place.confirm();
     limits.signal.throwIfAborted();
     return place;
   } catch (error) {
@@ -51,11 +53,14 @@ export async function takeIfFree(
   const place = new QueuePlace(session, queue, turn);
   try {
     const { first } = await limits.race(place.enter(value, true));
+    if (!first) {
+      // What it may have found is a place of a program that had the lease before, and does not wait any longer.
+      await limits.race(place.leave());
+      return undefined;
+    }
+    await place.confirm();
     limits.signal.throwIfAborted();
-    if (first) return place;
-    // What it may have found is a place of a program that had the lease before, and does not wait any longer.
-    await limits.race(place.leave());
-    return undefined;
+    return place;
   } catch (error) {
     place.abandon();
     throw error;
@@ -71,9 +76,13 @@ export async function resumePlace(
 ): Promise<QueuePlace | undefined> {
   const place = new QueuePlace(session, queue, await takeTurn(session, queue, limits));
   try {
-    if (await limits.race(place.resume(createRevision))) return place;
-    place.abandon();
-    return undefined;
+    limits.signal.throwIfAborted();
+    if (!(await limits.race(place.resume(createRevision)))) {
+      place.abandon();
+      return undefined;
+    }
+    await place.confirm();
+    return place;
   } catch (error) {
     place.abandon();
     throw error;

@@ -269,6 +269,8 @@ export class FakeLease {
   readonly #halts: ((error: KeepAliveHaltedError) => void)[] = [];
   /** What its holders believe they have left. */
   remainingMs: number;
+  /** Called one turn of the event loop after a holder found that nothing is left. */
+  onTimeUp: () => void = () => undefined;
 
   constructor(id: bigint, ttlSeconds: number) {
     this.id = id;
@@ -287,7 +289,11 @@ export class FakeLease {
     const { signal } = controller;
     this.#halts.push((error) => controller.abort(error));
     if (ttlSeconds === 0) this.halt("expired");
-    const remainingMs = (): number => (signal.aborted ? 0 : this.remainingMs);
+    const remainingMs = (): number => {
+      if (signal.aborted) return 0;
+      if (this.remainingMs === 0) setImmediate(() => this.onTimeUp());
+      return this.remainingMs;
+    };
     const close = (): Promise<void> => {
       controller.abort(new KeepAliveHaltedError(id, "closed"));
       return Promise.resolve();
