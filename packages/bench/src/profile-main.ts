@@ -11,9 +11,10 @@ import { percent } from "./report/figures.js";
 import { markdownTable } from "./report/markdown-table.js";
 import { runJob } from "./run-job.js";
 import { startServer } from "./server.js";
+import { warmUpOf } from "./workloads/workload.js";
 
 const reports = fileURLToPath(new URL("../../../reports/", import.meta.url));
-const warmUpMs = 1_000;
+const usualWarmUpMs = 1_000;
 const samplingUs = 200;
 const shownFunctions = 20;
 
@@ -28,6 +29,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(profileUsage);
     return 0;
   }
+  const warmUpMs = warmUpOf(workload, usualWarmUpMs);
   const signal = interruption();
   await mkdir(reports, { recursive: true });
   const name = `profile-${client.name}-${workload.name}`;

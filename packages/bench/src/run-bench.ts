@@ -5,7 +5,7 @@ import { rotated } from "./rotated.js";
 import { runJob } from "./run-job.js";
 import { startServer } from "./server.js";
 import { takesPart } from "./workloads/all.js";
-import type { Workload } from "./workloads/workload.js";
+import { type Workload, warmUpOf } from "./workloads/workload.js";
 
 /** What is to be measured, and how long. */
 export interface BenchPlan {
@@ -71,7 +71,8 @@ async function runOnce(
   signal.throwIfAborted();
   await using server = await startServer(workload);
   const [endpoint = ""] = server.endpoints;
-  const { warmUpMs, measureMs } = plan;
+  const { measureMs } = plan;
+  const warmUpMs = warmUpOf(workload, plan.warmUpMs);
   const program = client === "go" ? plan.goProgram : undefined;
   try {
     return await runJob({ client, endpoint, workload, warmUpMs, measureMs }, { program, signal });

@@ -2,7 +2,9 @@ import type { Workload } from "../workloads/workload.js";
 
 /** What a workload is, in words. */
 export function describeWorkload(workload: Workload): string {
-  return `${workload.name}: ${descriptions[workload.kind](workload)}`;
+  const { name, kind, warmUpMs } = workload;
+  const warmUp = warmUpMs === undefined ? "" : `, after ${warmUpMs / 1000} s of warm-up`;
+  return `${name}: ${descriptions[kind](workload)}${warmUp}`;
 }
 
 const descriptions: Readonly<Record<Workload["kind"], (workload: Workload) => string>> = {

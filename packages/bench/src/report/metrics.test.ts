@@ -72,10 +72,16 @@ describe("describeWorkload", () => {
     ],
     ["watchers-idle-10000", "10,000 watches of one key on one stream while nothing happens, without readers"],
     ["leases-10000", "10,000 leases of 9 s kept alive"],
-    ["lock-1", "lock and unlock, 1 name in 1 session, 1 in flight"],
-    ["lock-64", "lock and unlock, 64 names in 1 session, 64 in flight"],
-    ["lock-contended-100", "lock and unlock of 1 name by 100 contenders, each in a session of its own"],
-    ["stm-16", "transfer between 2 of 1,000 accounts by software transactional memory, 16 in flight"],
+    ["lock-1", "lock and unlock, 1 name in 1 session, 1 in flight, after 5 s of warm-up"],
+    ["lock-64", "lock and unlock, 64 names in 1 session, 64 in flight, after 5 s of warm-up"],
+    [
+      "lock-contended-100",
+      "lock and unlock of 1 name by 100 contenders, each in a session of its own, after 5 s of warm-up",
+    ],
+    [
+      "stm-16",
+      "transfer between 2 of 1,000 accounts by software transactional memory, 16 in flight, after 5 s of warm-up",
+    ],
     [
       "leasing-get",
       "reads of 1,000 keys that the client owns by leasing, one after the other, values of 256 B",

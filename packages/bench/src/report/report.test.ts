@@ -191,7 +191,9 @@ describe("reportOf", () => {
 
   it("tells the machine, the runs, and every client in every workload", () => {
     expect(report).toContain("etcd 3.7.1, Node 24.0.0");
-    expect(report).toContain("Medians of 3 alternating runs of 3 s, each after 1 s of warm-up.");
+    expect(report).toContain(
+      "Medians of 3 alternating runs of 3 s, each after 1 s of warm-up unless it says otherwise.",
+    );
     expect(report).toContain("### get-64: get of one key, values of 256 B, 64 in flight");
     expect(row(report, "etcdkit", "40,000")).toEqual([
       ...["etcdkit", "40,000", "1", "1", "1", "10", "100", "2"],

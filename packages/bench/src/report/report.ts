@@ -17,7 +17,7 @@ export function reportOf(result: BenchResult): string {
   const figures = [figuresTable(summary), ownFiguresTable(summary)].filter((table) => table !== undefined);
   const paragraphs = [
     describeFacts(result.facts),
-    `Medians of ${runs} ${runs === 1 ? "run" : "alternating runs"} of ${measureMs / 1000} s, each after ${warmUpMs / 1000} s of warm-up.`,
+    `Medians of ${runs} ${runs === 1 ? "run" : "alternating runs"} of ${measureMs / 1000} s, each after ${warmUpMs / 1000} s of warm-up unless it says otherwise.`,
     ...(figures.length === 0 ? ["None of the figures was measured."] : figures),
     ...[...workloads.values()].flatMap((workload) => [
       `### ${describeWorkload(workload)}`,

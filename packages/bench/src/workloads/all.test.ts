@@ -5,7 +5,7 @@ import { figures } from "../report/figures.js";
 import { ownFigures } from "../report/own-figures.js";
 import { chooseWorkloads, takesPart, workloadKinds, workloads } from "./all.js";
 import { range } from "./range.js";
-import { keyAt, keyPrefix, valueFor, type Workload } from "./workload.js";
+import { keyAt, keyPrefix, valueFor, type Workload, warmUpOf } from "./workload.js";
 
 /** Writes down what it is asked for. */
 function recorder(): { readonly calls: unknown[]; readonly driver: Driver } {
@@ -76,6 +76,12 @@ describe("workloads", () => {
   it("read all keys in a range, and want all of them", async () => {
     expect(await callsOf("range-100", 5)).toEqual([["range", keyPrefix]]);
     expect(range.least(named("range-100"))).toBe(100);
+  });
+
+  it("are warmed up for as long as all are, or for longer where compilers need that", () => {
+    expect(warmUpOf(named("get-64"), 1_000)).toBe(1_000);
+    expect(warmUpOf(named("lock-1"), 1_000)).toBe(5_000);
+    expect(warmUpOf(named("lock-1"), 9_000)).toBe(9_000);
   });
 
   it("are chosen by name, kind or family", () => {

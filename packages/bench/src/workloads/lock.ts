@@ -3,13 +3,14 @@ import { countServerCost } from "./server-cost.js";
 import { around, needed, type OperationKind, type Workload } from "./workload.js";
 
 const contenders = 100;
+const warmUpMs = 5_000;
 
 /** Locks that nobody else wants, in one session: a lock is taken and released. */
 export const lockWorkloads: readonly Workload[] = [1, 64].map((names) => ({
   name: `lock-${names}`,
   kind: "lock" as const,
   inFlight: names,
-  ...{ names, sessions: 1 },
+  ...{ names, sessions: 1, warmUpMs },
   // They are not looked at.
   ...{ valueBytes: 64, keys: 1, keysPerOperation: 1 },
 }));
@@ -23,7 +24,7 @@ export const lockContendedWorkloads: readonly Workload[] = [
     name: `lock-contended-${contenders}`,
     kind: "lock-contended",
     inFlight: contenders,
-    ...{ names: 1, sessions: contenders },
+    ...{ names: 1, sessions: contenders, warmUpMs },
     ...{ valueBytes: 64, keys: 1, keysPerOperation: 1 },
   },
 ];

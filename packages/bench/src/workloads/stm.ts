@@ -9,7 +9,10 @@ export const stmWorkloads: readonly Workload[] = [
   { name: "stm-16", inFlight: 16, keys: 1_000 },
   { name: "stm-64", inFlight: 64, keys: 1_000 },
   { name: "stm-hot-16", inFlight: 16, keys: 8 },
-].map((workload) => ({ ...workload, kind: "stm", valueBytes: 0, keysPerOperation: 2 }));
+].map((workload) => ({
+  ...workload,
+  ...{ kind: "stm", valueBytes: 0, keysPerOperation: 2, warmUpMs: 5_000 },
+}));
 
 export const stm: OperationKind = {
   metrics: ["rate", "p50", "p99", "requests", "cpu", "rss", "allocated"],

@@ -39,6 +39,11 @@ export interface Workload {
   readonly read?: boolean | undefined;
   /** The time to live of the leases, in seconds. */
   readonly ttlSeconds?: number | undefined;
+  /**
+   * How long the warm-up takes at least, in milliseconds, where operations are so slow that compilers have not seen enough
+   * of them otherwise.
+   */
+  readonly warmUpMs?: number | undefined;
   /** How many different locks are taken. */
   readonly names?: number | undefined;
   /** How many sessions take them. */
@@ -126,6 +131,11 @@ export function keysOf({ keys }: Workload): readonly string[] {
 /** A value of that many bytes. */
 export function valueFor({ valueBytes }: Workload): Uint8Array {
   return Uint8Array.from({ length: valueBytes }, (_, index) => (index * 31) & 0xff);
+}
+
+/** How long a workload is warmed up where all are for so long. */
+export function warmUpOf({ warmUpMs = 0 }: Workload, usualMs: number): number {
+  return Math.max(warmUpMs, usualMs);
 }
 
 /** The element with this number, beginning anew after the last. */
