@@ -134,6 +134,30 @@ describe("a registration", () => {
     expect(changes.at(-1)).toEqual([true, undefined]);
   });
 
+  it("tries again only once a late write of the attempt that failed can do nothing any more", async () => {
+    const { open, store, ties, tiedTo, changes, expire, revoke, clock } = onMembers();
+    await using _registration = await open();
+    const failure = new EtcdError("UNAVAILABLE", "no", { outcome: "unknown" });
+    store.onExecute = () => {
+      store.onExecute = () => undefined;
+      return Promise.reject(failure);
+    };
+    let revoked = (): void => undefined;
+    revoke.mockImplementationOnce(
+      () =>
+        new Promise((resolve) => {
+          revoked = () => resolve({ header });
+        }),
+    );
+    await expire(1n);
+    await clock.advance(5_000);
+    expect(changes.at(-1)).toEqual([false, failure]);
+    expect(ties()).toEqual(tiedTo(1n, 2n));
+    revoked();
+    await clock.advance(100);
+    expect(ties()).toEqual(tiedTo(1n, 2n, 3n));
+  });
+
   it("leaves an endpoint deleted that somebody has deleted", async () => {
     const { open, store, ties, tiedTo, manager, clock } = onMembers();
     await using _registration = await open();

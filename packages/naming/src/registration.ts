@@ -145,8 +145,6 @@ class KeptRegistration implements Registration {
   readonly #onAbort = (): void => void this.close().catch(() => undefined);
   readonly #keeping: Promise<void>;
   #lease: OpenLease;
-  /** The end of the lease of the attempt that failed last. */
-  #undoing: Promise<void> | undefined;
   #closure: Promise<void> | undefined;
 
   constructor(
@@ -183,7 +181,6 @@ class KeptRegistration implements Registration {
     this.#outer?.removeEventListener("abort", this.#onAbort);
     this.#closing.abort(new EtcdError("CLOSED", "the registration was closed"));
     await this.#keeping;
-    await this.#undoing;
     await this.#lease.close();
   }
 
@@ -202,17 +199,20 @@ class KeptRegistration implements Registration {
   async #registerAgain(): Promise<boolean> {
     const { signal } = this.#closing;
     for (let failures = 0; ; failures++) {
+      let undoing: Promise<void> | undefined;
       try {
         if (failures > 0) await sleep(this.#clock, pauseMs(backOff, failures), signal);
-        this.#lease = await register(this.#setup, signal, (undoing) => {
-          this.#undoing = undoing;
+        this.#lease = await register(this.#setup, signal, (closure) => {
+          undoing = closure;
         });
         this.#tell(true, undefined);
         return true;
       } catch (error) {
-        if (signal.aborted) return false;
-        this.#tell(false, error);
-        if (isOver(error)) return false;
+        if (!signal.aborted) this.#tell(false, error);
+        // A write of this attempt that comes late, after that of the next one, would tie the endpoint to a lease that nobody
+        // keeps.
+        await undoing;
+        if (signal.aborted || isOver(error)) return false;
       }
     }
   }
