@@ -91,6 +91,25 @@ describe.skipIf(goProgram === undefined)("Go's package recipes shares with ours"
       expect(taken).toEqual(["Go's a", "our a", "Go's b", "our b", "Go's c", "our c"]);
     });
 
+    // Ours remembers the oldest keys of a long queue: what Go takes and puts meanwhile must not confuse it.
+    it("a long queue keeps the order of items of both, whoever takes them", async () => {
+      await using sides = await ground.sides();
+      const { go, services } = sides;
+      const theirs = { name: name() };
+      const [ours, another] = [createQueue(services, theirs.name), createQueue(services, theirs.name)];
+      const [count, rounds] = [130, 20];
+      for (let i = 0; i < count; i++) await ours.enqueue(`${i}`);
+      const taken: string[] = [];
+      for (let round = 0; round < rounds; round++) {
+        taken.push(utf8(await ours.dequeue()), await go.call<string>("queue.dequeue", theirs));
+        await go.call("queue.enqueue", { ...theirs, value: `${count + round}` });
+        taken.push(utf8(await another.dequeue()), await go.call<string>("queue.dequeue", theirs));
+      }
+      while (taken.length < count + rounds) taken.push(utf8(await ours.dequeue()));
+      expect(taken).toEqual(Array.from({ length: count + rounds }, (_, i) => `${i}`));
+      expect(await another.tryDequeue()).toBeUndefined();
+    });
+
     it("an empty queue lets Go wait for an item of ours, and us for one of Go's", async () => {
       await using sides = await ground.sides();
       const { go, services } = sides;

@@ -123,6 +123,48 @@ describeEachEtcd("a queue behind links that break", (etcd) => {
     expect(written.length + maybeWritten.length).toBe(programs * writersEach * each);
   });
 
+  // A long queue is read from what is remembered of it.
+  it.concurrent("keeps the order of a long queue that is taken from elsewhere too", async () => {
+    // Two links: while one is made anew the other one works.
+    await using one = await openBridge(shared.endpoints[0] ?? "");
+    await using two = await openBridge(shared.endpoints[0] ?? "");
+    await using program = participantOn(shared.connect({ endpoints: [one.endpoint, two.endpoint] }));
+    await using direct = participant(shared);
+    const prefix = uniqueKey("queue");
+    const [queue, elsewhere] = [createQueue(program, prefix), createQueue(direct, prefix)];
+    const count = 240;
+    for (let i = 0; i < count; i++) await elsewhere.enqueue(`${i}`);
+    const taken: number[] = [];
+    const maybeTaken: number[] = [];
+    let cuts = 0;
+    const left = async (): Promise<number> => (await direct.kv.range({ prefix }, { countOnly: true })).count;
+    for (let round = 0; (await left()) > 0; round++) {
+      if (round % 10 === 0) {
+        // Each time within another answer.
+        const bridge = round % 20 === 0 ? one : two;
+        const bytes = 1 + ((round * 7) % 200);
+        void bridge.cutAfter(bytes, "toClient").then(
+          () => cuts++,
+          () => undefined,
+        );
+      }
+      for (const consumer of [queue, elsewhere]) {
+        try {
+          const item = await consumer.tryDequeue();
+          if (item !== undefined) taken.push(Number(utf8(item)));
+        } catch (error) {
+          maybeTaken.push(...itemsOf(error).map((item) => Number(utf8(item))));
+        }
+      }
+    }
+    const ascending = taken.toSorted((a, b) => a - b);
+    expect(taken).toEqual(ascending);
+    const all = new Set([...taken, ...maybeTaken]);
+    expect(all.size).toBe(count);
+    expect(new Set(taken).size).toBe(taken.length);
+    expect(cuts).toBeGreaterThan(0);
+  });
+
   it.concurrent("says that an item may be stored whose answer was lost, and does not store it again", async () => {
     await using bridge = await openBridge(shared.endpoints[0] ?? "");
     await using program = await behindBridge(bridge);
