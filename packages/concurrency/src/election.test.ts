@@ -120,9 +120,15 @@ describe("Election.campaign", () => {
     const { etcd, services, session, election } = await one();
     const inside = await openSession(etcd.services(new Uint8Array([0x61])));
     await expect(election.campaign(inside, "a")).rejects.toThrow(TypeError);
+    await expect(election.campaign(undefined as never, "a")).rejects.toThrow(
+      new TypeError("session must be a Session"),
+    );
     await expect(election.campaign(session, 1 as never)).rejects.toThrow(TypeError);
     await expect(election.campaign(session, "a", { ttl: 1 } as never)).rejects.toThrow(TypeError);
     expect(() => createElection({ ...services, watcher: inside.watcher }, "n")).toThrow(TypeError);
+    expect(() => createElection({ kv: services.kv } as never, "n")).toThrow(
+      new TypeError("watcher must be a service"),
+    );
     expect(() => createElection(services, "n", { verbatimPrefix: 1 } as never)).toThrow(TypeError);
     expect(() => createElection(services, "", { verbatimPrefix: true })).toThrow(RangeError);
     expect(() => election.observe({ timeoutMs: 1 } as never)).toThrow(TypeError);
@@ -147,6 +153,28 @@ describe("Election.resume", () => {
     await leadership.proclaim("b");
     await leadership.resign();
     expect(etcd.keys()).toEqual([]);
+  });
+
+  it("leaves the leader's key to be resumed when it is given up at any moment", async () => {
+    const { etcd, services, session, election } = await one();
+    const { fencingToken } = await election.campaign(session, "a");
+    await session.orphan();
+    const again = await openSession(services, { leaseId: session.leaseId });
+    const reason = new Error("no more");
+    for (const at of ["request", "answer"] as const) {
+      const controller = new AbortController();
+      etcd.onStep = (step) => {
+        // In the turn of the event loop in which the answer arrives, too.
+        if (step === at) void turn().then(() => controller.abort(reason));
+      };
+      const { signal } = controller;
+      await expect(election.resume(again, fencingToken, { signal })).rejects.toBe(reason);
+      await settle();
+      expect(etcd.keys()).toHaveLength(1);
+      expect(getEventListeners(again.signal, "abort")).toHaveLength(0);
+    }
+    etcd.onStep = () => undefined;
+    expect((await election.resume(again, fencingToken)).isHeld()).toBe(true);
   });
 
   it("rejects when that leadership is over, another's, or not one yet, and touches nothing", async () => {

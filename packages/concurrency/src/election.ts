@@ -17,13 +17,14 @@ import {
   type Watcher,
   withinLimits,
 } from "@etcdkit/core";
+import { checkServices } from "./check-services.js";
 import { HeldLeadership, type Leadership } from "./leadership.js";
 import { leavable } from "./leavable.js";
 import { observeLeaders } from "./observe-leaders.js";
 import { queueName, queuePrefix } from "./queue-name.js";
 import type { QueuePlace } from "./queue-place.js";
 import { reachFront, resumePlace } from "./reach-front.js";
-import type { Session } from "./session.js";
+import { checkSession, type Session } from "./session.js";
 
 /** What an election takes; campaigns use the services of the session that campaigns. */
 export interface ElectionServices {
@@ -53,7 +54,7 @@ export interface Election {
    *
    * @param options - `timeoutMs`: by default it takes as long as it takes.
    * @throws (rejects) `EtcdError` `SESSION_LOST` and `CLOSED` within a second of the end of the session; `DEADLINE`;
-   * `NOT_HOLDER` when somebody deleted the candidacy; `PERMISSION_DENIED`; `options.signal.reason`; a `TypeError` when the
+   * `NOT_HOLDER` when somebody deleted the candidacy, or its key is tied to no lease or another one; `PERMISSION_DENIED`; `options.signal.reason`; a `TypeError` when the
    * session is of another namespace than the election.
    */
   campaign(session: Session, value: BytesLike, options?: WaitOptions): Promise<Leadership>;
@@ -62,7 +63,8 @@ export interface Election {
    *
    * @param session - Opened with the `leaseId` of the one that led.
    * @param fencingToken - Of the leadership that it had: the create revision of the leader's key.
-   * @throws (rejects) `EtcdError` `NOT_HOLDER` when that leadership is over; else as {@link Election.campaign}.
+   * @throws (rejects) `EtcdError` `NOT_HOLDER` when that leadership is over; else as {@link Election.campaign}. Whatever
+   * ends the call, the leader's key is left as it is: it was there before.
    */
   resume(session: Session, fencingToken: bigint, options?: WaitOptions): Promise<Leadership>;
   /**
@@ -103,9 +105,7 @@ export function createElection(
 ): Election {
   checkOptions(tables.createElection, options);
   const { kv, watcher } = services;
-  if (!shareKeySpace(kv, watcher)) {
-    throw new TypeError("watcher and kv must be of one namespace: their key prefixes differ");
-  }
+  checkServices({ kv, watcher });
   const prefix = options.verbatimPrefix === true ? toBytes(name, "name") : queuePrefix(name);
   if (prefix.length === 0) throw new RangeError("name must not be empty with verbatimPrefix");
 
@@ -115,6 +115,7 @@ export function createElection(
     wait: WaitOptions | undefined,
     reach: (limits: CallLimits) => Promise<QueuePlace>,
   ): Promise<Leadership> {
+    checkSession(session);
     if (!shareKeySpace(session.kv, kv)) {
       throw new TypeError("session must be of the namespace of the election: their key prefixes differ");
     }

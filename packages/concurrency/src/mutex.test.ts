@@ -199,6 +199,9 @@ describe("Mutex.lock", () => {
   it("refuses bad arguments before anything is sent", async () => {
     const { etcd, session, mutex } = await one();
     expect(() => createMutex(session, 1 as never)).toThrow(TypeError);
+    for (const none of [undefined, {}, { leaseId: 1n }]) {
+      expect(() => createMutex(none as never, "n")).toThrow(new TypeError("session must be a Session"));
+    }
     await expect(mutex.lock({ timeoutMs: 0 })).rejects.toThrow(RangeError);
     await expect(mutex.lock({ retries: 1 } as never)).rejects.toThrow('unknown option "retries" of lock');
     await expect(mutex.tryLock({ signal: {} as never })).rejects.toThrow(TypeError);

@@ -10,7 +10,7 @@ import {
 import { HeldPlace, type Holding } from "./holding.js";
 import { queueName, queuePrefix } from "./queue-name.js";
 import { reachFront, takeIfFree } from "./reach-front.js";
-import type { Session } from "./session.js";
+import { checkSession, type Session } from "./session.js";
 
 /** A lock that is held. Disposed of by `await using`, it is released if it was not yet. */
 export interface Lock extends Holding, AsyncDisposable {
@@ -32,14 +32,14 @@ export interface Mutex {
   /**
    * Waits until the lock is this caller's. Whoever asked first gets it first: callers of one session wait in this process,
    * and the first of them in the queue of the cluster. A session that holds the lock does not get it again before it has
-   * released it.
+   * released it. What it resolves with is held at that moment, also where the process stalled before.
    *
    * A call that ends without the lock leaves no trace: its place in the queue is removed in the background, for as long as
    * that takes and the session lives, and later calls of the session wait for that.
    *
    * @param options - `timeoutMs`: by default it takes as long as it takes.
    * @throws (rejects) `EtcdError` `SESSION_LOST` and `CLOSED` within a second of the end of the session; `DEADLINE`;
-   * `NOT_HOLDER` when somebody deleted the place in the queue; `PERMISSION_DENIED` without permission to read and write
+   * `NOT_HOLDER` when somebody deleted the place in the queue, or its key is tied to no lease or another one; `PERMISSION_DENIED` without permission to read and write
    * the keys of the lock; `options.signal.reason`.
    */
   lock(options?: WaitOptions): Promise<Lock>;
@@ -67,6 +67,7 @@ const noValue = new Uint8Array();
  * the server's lock service.
  */
 export function createMutex(session: Session, name: BytesLike): Mutex {
+  checkSession(session);
   const queue = queueName(queuePrefix(name), session.leaseId);
 
   return {

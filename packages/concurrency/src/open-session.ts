@@ -9,10 +9,10 @@ import {
   type Kv,
   type Leases,
   optionTable,
-  shareKeySpace,
   type Watcher,
 } from "@etcdkit/core";
 import { adoptLease, type OpenLease, openLease } from "@etcdkit/lease";
+import { checkServices } from "./check-services.js";
 import type { Session, SessionServices } from "./session.js";
 import { createTurns, type Turns } from "./turns.js";
 
@@ -62,15 +62,6 @@ export async function openSession(services: SessionServices, options: SessionOpt
         await openLease(leases, { ttlSeconds, id: randomId(), signal })
       : await adoptLease(leases, leaseId, { signal });
   return new LeaseSession({ kv, leases, watcher }, lease);
-}
-
-function checkServices(services: SessionServices): void {
-  for (const [name, service] of Object.entries(services)) {
-    if (typeof service !== "object" || service === null) throw new TypeError(`${name} must be a service`);
-    if (!shareKeySpace(service, services.kv)) {
-      throw new TypeError(`${name} and kv must be of one namespace: their key prefixes differ`);
-    }
-  }
 }
 
 /** A positive one, as servers choose: it is part of keys, and read by people. */

@@ -110,15 +110,19 @@ export class QueuePlace implements Ownership {
     return this.#entering;
   }
 
-  /** Takes over the place that was entered before with the same lease. Says whether it is there, and the first. */
-  async resume(createRevision: bigint): Promise<boolean> {
-    const { kv, leaseId, signal } = this.session;
+  /**
+   * Takes over the place that was entered before with the same lease. Says whether it is there, and the first. Until then it
+   * is not this one's to give up.
+   */
+  async resume(createRevision: bigint, signal: AbortSignal): Promise<boolean> {
+    const { kv, leaseId } = this.session;
     const call = { signal, timeoutMs: Number.POSITIVE_INFINITY };
     // With its value, for without it etcd 3.7 leaves out the lease too.
     const { kvs } = await kv.range({ prefix: this.#prefix }, { first: "created", ...call });
     const [first] = kvs;
     if (first?.createRevision !== createRevision || first.lease !== leaseId) return false;
     if (compareBytes(first.key, this.key) !== 0) return false;
+    await this.confirm(signal);
     this.#absent = false;
     this.#entered(createRevision);
     return true;
@@ -132,14 +136,16 @@ export class QueuePlace implements Ownership {
 
   /**
    * Makes sure that the session's lease is known to live: the server's answer says that it did, and the process may have
-   * stalled before it read that.
+   * stalled before it read that. And that `signal` has not aborted.
    */
-  async confirm(): Promise<void> {
-    if (this.isHeld()) return;
-    // One turn of the event loop later all that had arrived is read, and a session whose time is up has ended.
-    await new Promise(setImmediate);
-    this.signal.throwIfAborted();
-    if (!this.isHeld()) throw new EtcdError("NOT_HOLDER", "the session's lease may have expired meanwhile");
+  async confirm(signal: AbortSignal): Promise<void> {
+    if (!this.isHeld()) {
+      // One turn of the event loop later all that had arrived is read, and a session whose time is up has ended.
+      await new Promise(setImmediate);
+      this.signal.throwIfAborted();
+      if (!this.isHeld()) throw new EtcdError("NOT_HOLDER", "the session's lease may have expired meanwhile");
+    }
+    signal.throwIfAborted();
   }
 
   /** Gives the key another value, as long as it is there and its holder believes in it. */

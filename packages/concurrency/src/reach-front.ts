@@ -29,8 +29,7 @@ export async function reachFront(
       limits.follow(place.signal);
       await place.reachFront(limits.signal);
     }
-    await place.confirm();
-    limits.signal.throwIfAborted();
+    await place.confirm(limits.signal);
     return place;
   } catch (error) {
     place.abandon();
@@ -58,8 +57,7 @@ export async function takeIfFree(
       await limits.race(place.leave());
       return undefined;
     }
-    await place.confirm();
-    limits.signal.throwIfAborted();
+    await place.confirm(limits.signal);
     return place;
   } catch (error) {
     place.abandon();
@@ -76,13 +74,9 @@ export async function resumePlace(
 ): Promise<QueuePlace | undefined> {
   const place = new QueuePlace(session, queue, await takeTurn(session, queue, limits));
   try {
-    limits.signal.throwIfAborted();
-    if (!(await limits.race(place.resume(createRevision)))) {
-      place.abandon();
-      return undefined;
-    }
-    await place.confirm();
-    return place;
+    if (await place.resume(createRevision, limits.signal)) return place;
+    place.abandon();
+    return undefined;
   } catch (error) {
     place.abandon();
     throw error;

@@ -49,3 +49,9 @@ export interface Session extends SessionServices, AsyncDisposable, Pick<KeepAliv
    */
   close(): Promise<void>;
 }
+
+/** Refuses what is no session. */
+export function checkSession(value: unknown): asserts value is Session {
+  const isSession = typeof value === "object" && value !== null && "leaseId" in value && "turns" in value;
+  if (!isSession) throw new TypeError("session must be a Session");
+}
