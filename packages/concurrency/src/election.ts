@@ -97,6 +97,7 @@ const tables = {
  * `name/<lease id>`, which are those of etcd's Go client, of `etcdctl elect` and of the server's election service.
  *
  * @param services - Of one namespace: a `TypeError` if not.
+ * @param name - Every key that begins with `name/` counts as a candidate: names must not be nested, nor data be kept there.
  */
 export function createElection(
   services: ElectionServices,

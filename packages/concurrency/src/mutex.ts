@@ -65,6 +65,9 @@ const noValue = new Uint8Array();
  * A mutex of the cluster. Nothing is sent before it is locked. Any number of them may have the same name; programs in
  * other languages share it by the keys `name/<lease id>`, which are those of etcd's Go client, of `etcdctl lock` and of
  * the server's lock service.
+ *
+ * @param name - Every key that begins with `name/` counts as a place in the queue: names must not be nested, nor data be
+ * kept there.
  */
 export function createMutex(session: Session, name: BytesLike): Mutex {
   checkSession(session);

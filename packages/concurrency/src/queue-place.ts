@@ -47,7 +47,7 @@ export class QueuePlace implements Ownership {
   readonly #turn: Turn;
   readonly #onSessionEnd = (): void => this.#end(() => this.session.signal.reason);
   #entering: Promise<Entry> | undefined;
-  /** There is no key, and none can come. */
+  /** There is no key to remove, as far as answers tell. */
   #absent = true;
   /** A copy of the entry may still be on its way. */
   #doubtful = false;
