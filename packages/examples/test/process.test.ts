@@ -8,8 +8,13 @@ const run = promisify(execFile);
 const directory = fileURLToPath(new URL("..", import.meta.url));
 
 /** Runs a program that is not ended from outside unless it fails to end by itself. */
-async function outputOf(type: "module" | "commonjs", program: string, endpoints: string): Promise<string> {
-  const { stdout, stderr } = await run(process.execPath, [`--input-type=${type}`, "-e", program], {
+async function outputOf(
+  type: "module" | "commonjs",
+  program: string,
+  endpoints: string,
+  flags: readonly string[] = [],
+): Promise<string> {
+  const { stdout, stderr } = await run(process.execPath, [...flags, `--input-type=${type}`, "-e", program], {
     cwd: directory,
     env: { ...process.env, ETCD_ENDPOINTS: endpoints },
     timeout: 20_000,
@@ -62,4 +67,67 @@ describe("a program that uses the family", () => {
         .then(({ kv }) => console.log(utf8(kv.value)));`;
     expect(await outputOf("commonjs", program, cluster.endpoints.join())).toBe("value\n");
   });
+
+  // F75. That a flag is experimental, Node says itself.
+  const permissions = ["--permission", "--experimental-permission"].find((flag) => isFlag(flag)) ?? "none";
+  const network = isFlag("--allow-net") ? ["--allow-net"] : [];
+  it.each([
+    ["the permission model", [permissions, "--allow-fs-read=*", ...network]],
+    ["frozen intrinsics", ["--frozen-intrinsics"]],
+    ["no code from strings", ["--disallow-code-generation-from-strings"]],
+    ["no __proto__", ["--disable-proto=throw"]],
+  ])("may be run with %s", async (_, flags) => {
+    const program = `
+      import { createEtcd, createMutex, openSession, utf8, withLock } from "etcdkit";
+      const etcd = createEtcd({ endpoints: process.env.ETCD_ENDPOINTS });
+      const watch = etcd.watcher.watch("process/restricted");
+      await watch.created;
+      const session = await openSession(etcd, { ttlSeconds: 5 });
+      await withLock(createMutex(session, "process/lock"), (lock) =>
+        lock.guard(etcd.kv).put("process/restricted", "value"));
+      for await (const { events } of watch) {
+        console.log(utf8(events[0].kv.value));
+        break;
+      }
+      await session.close();
+      await etcd.close();`;
+    const all = ["--no-warnings", ...flags];
+    expect(await outputOf("module", program, cluster.endpoints.join(), all)).toBe("value\n");
+  });
+
+  // F74: two threads, each with a copy of the family of its own.
+  it("may have threads that contend for one lock", async () => {
+    const thread = `
+      const { parentPort } = require("node:worker_threads");
+      const { createEtcd, createMutex, openSession, utf8, withLock } = require("etcdkit");
+      (async () => {
+        const etcd = createEtcd({ endpoints: process.env.ETCD_ENDPOINTS });
+        const session = await openSession(etcd, { ttlSeconds: 10 });
+        const mutex = createMutex(session, "process/threads");
+        for (let i = 0; i < 20; i++) {
+          await withLock(mutex, async (lock) => {
+            const count = await etcd.kv.get("process/count");
+            await lock.guard(etcd.kv).put("process/count", String(Number(count ? utf8(count.value) : 0) + 1));
+          });
+        }
+        await session.close();
+        await etcd.close();
+      })();`;
+    const program = `
+      const { Worker } = require("node:worker_threads");
+      const { once } = require("node:events");
+      const { createEtcd, utf8 } = require("etcdkit");
+      (async () => {
+        const threads = [1, 2, 3].map(() => new Worker(${JSON.stringify(thread)}, { eval: true }));
+        console.log((await Promise.all(threads.map((thread) => once(thread, "exit")))).join());
+        const etcd = createEtcd({ endpoints: process.env.ETCD_ENDPOINTS });
+        console.log(utf8((await etcd.kv.get("process/count")).value));
+        await etcd.close();
+      })();`;
+    expect(await outputOf("commonjs", program, cluster.endpoints.join())).toBe("0,0,0\n60\n");
+  });
 });
+
+function isFlag(name: string): boolean {
+  return process.allowedNodeEnvironmentFlags.has(name);
+}
