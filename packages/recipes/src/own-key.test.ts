@@ -21,14 +21,14 @@ const unavailable = new EtcdError("UNAVAILABLE", "no", { outcome: "unknown" });
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-it("is made with the session's lease, repeatably, and removed", async () => {
+it("is made with the session's lease, and removed", async () => {
   const kv = scriptedKv(() => txn(9n, true, {}), deleted);
   const { session } = fakeSession(kv);
   const own = await createOwnKey(session, directory, limits);
   expect(own.createRevision).toBe(9n);
   expect(utf8(own.key)).toMatch(/^d\/[0-9]{19}$/);
   expect(kv.asked[0]).toMatchObject({ success: [{ type: "put", key: own.key, leaseId: 77n }] });
-  expect(kv.calls[0]).toMatchObject({ idempotent: true, timeoutMs: Number.POSITIVE_INFINITY });
+  expect(kv.calls[0]).toMatchObject({ timeoutMs: Number.POSITIVE_INFINITY });
   await own.remove();
   expect(kv.asked[1]).toMatchObject({ type: "delete", key: own.key });
   expect(own.signal.reason).toMatchObject({ code: "CLOSED" });
@@ -38,13 +38,50 @@ it("is made with the session's lease, repeatably, and removed", async () => {
 it("is one's own when a lost answer was that it was made, and made anew when somebody has drawn the same number", async () => {
   const kv = scriptedKv(
     () => txn(9n, false, found(9n, pair("d/1", "", 3n, 12n))),
+    () => Promise.reject(unavailable),
     () => txn(10n, false, found(10n, pair("d/2", "", 8n, 77n))),
+    deleted,
+    deleted,
     deleted,
   );
   const own = await createOwnKey(fakeSession(kv).session, directory, limits);
-  const [first, second] = kv.asked as [TxnOp, TxnOp];
+  const [first, second, again] = kv.asked as [TxnOp, TxnOp, TxnOp];
   expect(first.compare[0]?.key).not.toEqual(second.compare[0]?.key);
+  expect(again).toEqual(second);
+  expect(kv.calls.map((call) => call?.idempotent)).toEqual([undefined, undefined, true]);
   expect([own.createRevision, utf8(own.key)]).toEqual([8n, utf8(second.compare[0]?.key ?? directory)]);
+  await own.remove();
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+// The copy that was sent first may be carried out last, however soon the second one was answered.
+it("is removed once more after a while when it was asked for twice", async () => {
+  const kv = scriptedKv(
+    () => Promise.reject(unavailable),
+    () => txn(9n, true, {}),
+    deleted,
+    deleted,
+    deleted,
+  );
+  const own = await createOwnKey(fakeSession(kv).session, directory, limits);
+  await own.remove();
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(kv.asked.map(({ type }) => type)).toEqual(["txn", "txn", "delete", "delete", "delete"]);
+  expect(kv.asked[4]).toMatchObject({ key: own.key });
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+it("is not confirmed where the process stalled for as long as the lease lived", async () => {
+  const kv = scriptedKv(() => txn(9n, true, {}), deleted);
+  const { session } = fakeSession(kv);
+  let remainingMs = 0;
+  const own = await createOwnKey({ ...session, remainingMs: () => remainingMs }, directory, limits);
+  vi.useRealTimers();
+  await expect(own.confirm()).rejects.toMatchObject({ code: "NOT_HOLDER" });
+  const confirmed = own.confirm();
+  remainingMs = 1; // a renewal was answered meanwhile
+  await confirmed;
   await own.remove();
 });
 
@@ -58,17 +95,18 @@ it("is not made where it has to be the only one, and is not", async () => {
   });
 });
 
-it("is removed, though others came first, where a copy of a slow request may still make it", async () => {
-  const answer = gate<unknown>();
-  const kv = scriptedKv(() => answer.promise, deleted, deleted);
+it("is removed, though others came first, when it was asked for twice", async () => {
+  const kv = scriptedKv(
+    () => Promise.reject(unavailable),
+    () => txn(9n, false, found(9n)),
+    deleted,
+    deleted,
+  );
   const { session } = fakeSession(kv);
-  const making = createOwnKeyIfFree(session, directory, { prefix: "w/" }, limits);
-  await vi.advanceTimersByTimeAsync(1_001);
-  answer.resolve(txn(9n, false, found(9n)));
-  expect(await making).toBeUndefined();
+  expect(await createOwnKeyIfFree(session, directory, { prefix: "w/" }, limits)).toBeUndefined();
   await vi.advanceTimersByTimeAsync(10_000);
-  expect(kv.asked.map(({ type }) => type)).toEqual(["txn", "delete", "delete"]);
-  expect(kv.asked[2]).toMatchObject({ key: (kv.asked[0] as TxnOp).compare[0]?.key });
+  expect(kv.asked.map(({ type }) => type)).toEqual(["txn", "txn", "delete", "delete"]);
+  expect(kv.asked[3]).toMatchObject({ key: (kv.asked[0] as TxnOp).compare[0]?.key });
   expect(vi.getTimerCount()).toBe(0);
 });
 
@@ -90,11 +128,15 @@ it("is removed when its caller has given up before it was made", async () => {
 });
 
 it("is removed, and once more after a while, when it is not known whether it was made", async () => {
-  const kv = scriptedKv(() => Promise.reject(unavailable), deleted, deleted);
-  await expect(createOwnKey(fakeSession(kv).session, directory, limits)).rejects.toBe(unavailable);
-  await vi.waitFor(() => expect(kv.asked).toHaveLength(2));
-  await vi.advanceTimersByTimeAsync(10_000);
-  expect(kv.asked.map(({ type }) => type)).toEqual(["txn", "delete", "delete"]);
+  const denied = new EtcdError("PERMISSION_DENIED", "no", { outcome: "not-applied" });
+  for (const second of [unavailable, denied]) {
+    const fails = [unavailable, second].map((error) => () => Promise.reject(error));
+    const kv = scriptedKv(...fails, deleted, deleted);
+    await expect(createOwnKey(fakeSession(kv).session, directory, limits)).rejects.toBe(second);
+    await vi.waitFor(() => expect(kv.asked).toHaveLength(3));
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(kv.asked.map(({ type }) => type)).toEqual(["txn", "txn", "delete", "delete"]);
+  }
   expect(vi.getTimerCount()).toBe(0);
 });
 

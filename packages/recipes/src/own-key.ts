@@ -26,9 +26,8 @@ const forever = Number.POSITIVE_INFINITY;
 const watchAfterMs = 250;
 // To tell a lost lease from a deleted key takes one answer; nobody is left believing for longer than this.
 const verdictMs = 300;
-// A creation that took longer may have been sent more than once, on links one of which has fallen silent. What was sent
-// there may still arrive: not later than this, since a member gives up on a request after five seconds and an election.
-const promptMs = 1_000;
+// A creation whose answer was lost may still be on its way: no longer than this, since a member gives up on a request after
+// five seconds and an election.
 const lateMs = 10_000;
 const backOff: BackOff = { baseMs: 50, capMs: 5_000, jitter: 0.5 };
 
@@ -81,30 +80,31 @@ async function create(
   const { kv, leaseId, signal } = session;
   while (true) {
     const key = concatBytes(directory, toBytes(uniqueNumber(), "key"));
-    const startMs = performance.now();
-    const isDoubtful = (): boolean => performance.now() - startMs > promptMs;
-    const ownKey = (createRevision: bigint): OwnKey => new OwnKey(session, key, createRevision, isDoubtful());
+    const request = {
+      compare: free === undefined ? [compare.missing(key)] : [compare.missing(key), compare.missing(free)],
+      success: [op.put(key, "", { leaseId })],
+      failure: [op.range(key)],
+    } as const;
+    const call = { signal, timeoutMs: forever };
+    /** Whether a copy of the request may still be on its way. */
+    let doubtful = false;
     try {
-      const answer = await kv.txn(
-        {
-          compare:
-            free === undefined ? [compare.missing(key)] : [compare.missing(key), compare.missing(free)],
-          success: [op.put(key, "", { leaseId })],
-          failure: [op.range(key)],
-        },
-        // By its compare: a second attempt finds what the first one made.
-        { idempotent: true, signal, timeoutMs: forever },
-      );
-      if (answer.succeeded) return ownKey(answer.header.revision);
+      const answer = await kv.txn(request, call).catch((error: unknown) => {
+        if (outcomeOf(error) !== "unknown") throw error;
+        doubtful = true;
+        // By its compare it finds what the first one made. That one was not idempotent, to hear of it when it was lost.
+        return kv.txn(request, { ...call, idempotent: true });
+      });
+      if (answer.succeeded) return new OwnKey(session, key, answer.header.revision, doubtful);
       const [found] = answer.responses[0].kvs;
-      if (found?.lease === leaseId) return ownKey(found.createRevision);
+      if (found?.lease === leaseId) return new OwnKey(session, key, found.createRevision, doubtful);
       if (found === undefined) {
-        if (isDoubtful()) void removeAgain(session, key, lateMs);
+        if (doubtful) void removeAgain(session, key, lateMs);
         return undefined;
       }
       // Somebody else has drawn the same number.
     } catch (error) {
-      if (outcomeOf(error) !== "not-applied") void removeAgain(session, key, lateMs);
+      if (doubtful || outcomeOf(error) !== "not-applied") void removeAgain(session, key, lateMs);
       if (isEtcdError(error, "LEASE_NOT_FOUND")) await session.check({ signal });
       throw error;
     }
@@ -163,6 +163,18 @@ export class OwnKey implements Ownership {
     const own = await this.#session.kv.get(this.key, { keysOnly: true, signal, timeoutMs: forever });
     if (own?.createRevision !== this.createRevision) await this.#lose();
     this.signal.throwIfAborted();
+  }
+
+  /**
+   * Makes sure that the session's lease is known to live: the server's answer says that it did, and the process may have
+   * stalled before it read that.
+   */
+  async confirm(): Promise<void> {
+    if (this.isHeld()) return;
+    // One turn of the event loop later all that had arrived is read, and a session whose time is up has ended.
+    await new Promise(setImmediate);
+    this.signal.throwIfAborted();
+    if (!this.isHeld()) throw new EtcdError("NOT_HOLDER", "the session's lease may have expired meanwhile");
   }
 
   /**

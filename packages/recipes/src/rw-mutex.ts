@@ -89,15 +89,12 @@ export function createRwMutex(session: Session, name: BytesLike): RwMutex {
     return withinLimits(`${kind}Lock`, options, async (limits) => {
       limits.follow(session.signal);
       const own = await createOwnKey(session, directory, limits);
-      try {
+      return await held(kind, own, async () => {
         limits.follow(own.signal);
+        limits.waitingFor = "others";
         await waitForPredecessors(session, before, own.createRevision - 1n, { signal: limits.signal });
         await own.check(limits.signal);
-        return new HeldRwLock(kind, own);
-      } catch (error) {
-        own.abandon();
-        throw error;
-      }
+      });
     });
   }
 
@@ -107,7 +104,7 @@ export function createRwMutex(session: Session, name: BytesLike): RwMutex {
     return withinLimits(what, options, async (limits) => {
       limits.follow(session.signal);
       const own = await createOwnKeyIfFree(session, directory, before, limits);
-      return own && new HeldRwLock(kind, own);
+      return own && (await held(kind, own));
     });
   }
 
@@ -129,6 +126,18 @@ export function createRwMutex(session: Session, name: BytesLike): RwMutex {
       return await tryLock("write", options);
     },
   };
+}
+
+/** Hands out a lock once its turn has come, unless it may be another's by now. */
+async function held(kind: RwLock["kind"], own: OwnKey, turn?: () => Promise<void>): Promise<RwLock> {
+  try {
+    await turn?.();
+    await own.confirm();
+    return new HeldRwLock(kind, own);
+  } catch (error) {
+    own.abandon();
+    throw error;
+  }
 }
 
 class HeldRwLock implements RwLock {
