@@ -82,7 +82,9 @@ export function createBarrier(services: RecipeServices, key: BytesLike): Barrier
 
     async wait(options) {
       checkOptions(tables.wait, options);
-      await withinLimits("wait", options, async ({ signal }) => {
+      await withinLimits("wait", options, async (limits) => {
+        limits.waitingFor = "the barrier to be released";
+        const { signal } = limits;
         while (true) {
           const call = { keysOnly: true, signal, timeoutMs: Number.POSITIVE_INFINITY };
           const { kvs, header } = await kv.range(gate, call);

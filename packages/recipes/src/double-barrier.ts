@@ -81,6 +81,7 @@ export function createDoubleBarrier(session: Session, key: BytesLike, count: num
     const own = await createOwnKey(session, directory, limits);
     try {
       limits.follow(own.signal);
+      limits.waitingFor = "others to enter";
       return { own, opened: await arrive(own, signal), gone: false };
     } catch (error) {
       // The error is what matters; if the key cannot be removed now it is in the background.
@@ -202,6 +203,7 @@ export function createDoubleBarrier(session: Session, key: BytesLike, count: num
         if (present === undefined) throw new TypeError("the participant is not in: it must enter first");
         await withinLimits("leave", options, (limits) => {
           limits.follow(session.signal);
+          limits.waitingFor = "others to leave";
           return leave(present, limits.signal);
         });
         stay = undefined;

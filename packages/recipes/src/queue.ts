@@ -94,9 +94,10 @@ export function dequeuing(services: RecipeServices, items: FirstItem): Dequeue {
     async dequeue(options) {
       checkOptions(dequeueTable, options);
       return await withinLimits("dequeue", options, (limits) =>
-        keepingItems(limits, ({ signal }) =>
-          turns.run(signal, () => takeFirst(kv, services.watcher, items, signal)),
-        ),
+        keepingItems(limits, ({ signal }) => {
+          limits.waitingFor = "an item";
+          return turns.run(signal, () => takeFirst(kv, services.watcher, items, signal));
+        }),
       );
     },
     async tryDequeue(options) {

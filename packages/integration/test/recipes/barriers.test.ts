@@ -51,7 +51,9 @@ describeEachEtcd("a barrier", (etcd) => {
     controller.abort(reason);
     await expect(waiting).rejects.toBe(reason);
     await expect(barrier.wait({ signal: controller.signal })).rejects.toBe(reason);
-    expect((await rejection(() => barrier.wait({ timeoutMs: 50 }))).error.code).toBe("DEADLINE");
+    const { error } = await rejection(() => barrier.wait({ timeoutMs: 50 }));
+    expect(error.code).toBe("DEADLINE");
+    expect(error.message).toMatch(/50 ms, waiting for the barrier to be released$/);
     await barrier.release();
   });
 });

@@ -154,7 +154,9 @@ describeEachEtcd("a queue", (etcd) => {
     controller.abort(reason);
     await expect(first).rejects.toBe(reason);
     await expect(third).rejects.toBe(reason);
-    expect((await rejection(() => queue.dequeue({ timeoutMs: 50 }))).error.code).toBe("DEADLINE");
+    const { error } = await rejection(() => queue.dequeue({ timeoutMs: 50 }));
+    expect(error.code).toBe("DEADLINE");
+    expect(error.message).toMatch(/50 ms, waiting for an item$/);
     await queue.enqueue("for the second");
     expect(utf8(await second)).toBe("for the second");
   });
