@@ -152,6 +152,15 @@ describe("Mutex.lock", () => {
     await held.unlock();
   });
 
+  it("takes every key below its name for a place in the queue, as other clients of etcd do", async () => {
+    const { services, session, mutex } = await one();
+    const nested = await createMutex(session, "n/nested").lock();
+    await services.kv.put("n-else", "");
+    expect(await mutex.tryLock()).toBeUndefined();
+    await nested.unlock();
+    expect(await mutex.tryLock()).toBeDefined();
+  });
+
   it("looks again when the watch it waits with ends for want of history or of a leader", async () => {
     const etcd = new FakeEtcd();
     const [a, b] = await sessions(etcd, 2);

@@ -1,5 +1,5 @@
 import { getEventListeners } from "node:events";
-import { isKeepAliveHalted, type Leases } from "@etcdkit/core";
+import { isKeepAliveHalted, KeepAliveHaltedError, type Leases } from "@etcdkit/core";
 import { describe, expect, it, vi } from "vitest";
 import { FakeMembers } from "../test/fake-members.js";
 import { adoptLease } from "./adopt-lease.js";
@@ -61,6 +61,14 @@ describe("adoptLease", () => {
     early.abort(reason);
     await adopting;
     await expect(adoptLease(leases, 7n, { signal: early.signal })).rejects.toBe(reason);
+
+    // The loss of another lease is a reason like any other.
+    const ofAnother = new KeepAliveHaltedError(8n, "expired");
+    const controller = new AbortController();
+    const given = expect(adoptLease(leases, 7n, { signal: controller.signal })).rejects.toBe(ofAnother);
+    await members.clock.settle();
+    controller.abort(ofAnother);
+    await given;
     expect(revoke).not.toHaveBeenCalled();
   });
 

@@ -30,10 +30,11 @@ export async function adoptLease(
   try {
     const first = await keepAlive[Symbol.asyncIterator]().next();
     if (first.done !== true) return new KeptOpenLease(leases, keepAlive, first.value.ttlSeconds);
-    options.signal?.throwIfAborted();
     throw keepAlive.signal.reason;
   } catch (error) {
     await keepAlive.close();
+    // Before the error is looked at: the caller's reason may itself be the loss of a lease, of another one.
+    options.signal?.throwIfAborted();
     if (!isKeepAliveHalted(error, "expired")) throw error;
     throw new EtcdError("LEASE_NOT_FOUND", `there is no lease ${id} to adopt`, { cause: error });
   }
