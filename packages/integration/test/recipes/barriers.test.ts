@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { compareBytes, utf8 } from "@etcdkit/core";
 import { createBarrier, createDoubleBarrier } from "@etcdkit/recipes";
 import { expect, it, vi } from "vitest";
@@ -248,6 +249,29 @@ describeEachEtcd("a double barrier", (etcd) => {
     expect((await rejection(() => barrier.leave({ timeoutMs: 100 }))).error.code).toBe("DEADLINE");
     await Promise.all([second.leave(), barrier.leave()]);
     expect((await one.kv.range({ prefix: key })).kvs).toEqual([]);
+  });
+
+  // F68, F73
+  it.concurrent("keeps no key of participants that gave up at any moment, nor anything on what ended them", async () => {
+    await using programs = await twoMembers(shared);
+    const { one } = programs;
+    const key = uniqueKey("double");
+    const listeners = () => getEventListeners(one.session.signal, "abort").length;
+    const before = listeners();
+    const controllers = Array.from({ length: 40 }, () => new AbortController());
+    await Promise.all(
+      controllers.map(async (controller, i) => {
+        const barrier = createDoubleBarrier(one.session, key, 100);
+        const timer = setTimeout(() => controller.abort(new Error("enough")), i / 2);
+        const ended = await barrier.enter({ signal: controller.signal }).catch((error: unknown) => error);
+        expect(controller.signal.aborted).toBe(true);
+        expect(ended).toBe(controller.signal.reason);
+        clearTimeout(timer);
+      }),
+    );
+    await vi.waitFor(async () => expect((await one.kv.range({ prefix: key })).count).toBe(0));
+    await vi.waitFor(() => expect(listeners()).toBe(before));
+    expect(controllers.flatMap(({ signal }) => getEventListeners(signal, "abort"))).toEqual([]);
   });
 
   it.concurrent("is not opened by what an earlier round has left behind", async () => {
