@@ -92,7 +92,7 @@ async function create(
       const answer = await kv.txn(request, call).catch((error: unknown) => {
         if (outcomeOf(error) !== "unknown") throw error;
         doubtful = true;
-        // By its compare it finds what the first one made. That one was not idempotent, to hear of it when it was lost.
+        // By its compare it finds what the first one made, and may be repeated. That the first one was must not go unnoticed.
         return kv.txn(request, { ...call, idempotent: true });
       });
       if (answer.succeeded) return new OwnKey(session, key, answer.header.revision, doubtful);
