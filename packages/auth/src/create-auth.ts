@@ -1,5 +1,6 @@
-import { type Connection, callChecks, callUnary, checkOptions, headerOf, optionTable } from "@etcdkit/core";
+import type { Connection } from "@etcdkit/core";
 import { Auth as AuthService } from "@etcdkit/core/protocol";
+import { callChecks, callUnary, checkOptions, headerOf, optionTable } from "@etcdkit/core/spi";
 import type { Auth } from "./auth.js";
 import { checkText } from "./check-text.js";
 import { createRoles } from "./roles.js";

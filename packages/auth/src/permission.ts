@@ -1,14 +1,6 @@
-import {
-  compareBytes,
-  EtcdError,
-  isBytesLike,
-  type KeyOrRange,
-  prefixEnd,
-  toBytes,
-  toWireRange,
-  type WireRange,
-} from "@etcdkit/core";
+import { compareBytes, EtcdError, type KeyOrRange, prefixEnd, type WireRange } from "@etcdkit/core";
 import { Permission_Type, type Permission as PermissionMessage } from "@etcdkit/core/protocol";
+import { isBytesLike, toBytes, toWireRange } from "@etcdkit/core/spi";
 
 const permissionTypes = ["read", "write", "readwrite"] as const;
 

@@ -1,15 +1,6 @@
-import {
-  type CallOptions,
-  type Connection,
-  callChecks,
-  callUnary,
-  checkOptions,
-  headerOf,
-  type KeyOrRange,
-  optionTable,
-  type ResponseHeader,
-} from "@etcdkit/core";
+import type { CallOptions, Connection, KeyOrRange, ResponseHeader } from "@etcdkit/core";
 import { Auth } from "@etcdkit/core/protocol";
+import { callChecks, callUnary, checkOptions, headerOf, optionTable } from "@etcdkit/core/spi";
 import type { AuthResult } from "./auth.js";
 import { checkText } from "./check-text.js";
 import {

@@ -1,7 +1,7 @@
+import type { CallOptions, Connection, ResponseHeader } from "@etcdkit/core";
+import { Auth } from "@etcdkit/core/protocol";
 import {
-  type CallOptions,
   type Check,
-  type Connection,
   callChecks,
   callOf,
   callUnary,
@@ -9,9 +9,7 @@ import {
   checkOptions,
   headerOf,
   optionTable,
-  type ResponseHeader,
-} from "@etcdkit/core";
-import { Auth } from "@etcdkit/core/protocol";
+} from "@etcdkit/core/spi";
 import type { AuthResult } from "./auth.js";
 import { checkText } from "./check-text.js";
 

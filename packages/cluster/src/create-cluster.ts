@@ -1,16 +1,15 @@
+import { type Connection, EtcdError } from "@etcdkit/core";
+import { Cluster as ClusterService, type Member as MemberMessage } from "@etcdkit/core/protocol";
 import {
-  type Connection,
   callChecks,
   callOf,
   callUnary,
   checkFlag,
   checkMemberId,
   checkOptions,
-  EtcdError,
   headerOf,
   optionTable,
-} from "@etcdkit/core";
-import { Cluster as ClusterService, type Member as MemberMessage } from "@etcdkit/core/protocol";
+} from "@etcdkit/core/spi";
 import type { Cluster, Member } from "./cluster.js";
 import { toPeerUrls } from "./peer-urls.js";
 

@@ -1,4 +1,5 @@
-import { type ConnectOptions, checkOptions, optionTable } from "@etcdkit/core";
+import type { ConnectOptions } from "@etcdkit/core";
+import { checkOptions, optionTable } from "@etcdkit/core/spi";
 import { type Environment, settingsFromEnv } from "./from-env.js";
 import { settingsFromFlags } from "./from-flags.js";
 import { settingsFromFile } from "./from-yaml.js";

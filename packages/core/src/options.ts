@@ -40,6 +40,18 @@ export function checkFlag(value: unknown, name: string): asserts value is boolea
   if (typeof value !== "boolean") throw new TypeError(`${name} must be a boolean`);
 }
 
+/** Refuses what cannot be called. */
+export function checkFunction(value: unknown, name: string): void {
+  if (typeof value !== "function") throw new TypeError(`${name} must be a function`);
+}
+
+/** Refuses what does not tell time and wake up as a `Clock` does. */
+export function checkClock(value: unknown, name: string): void {
+  if (typeof value !== "object" || value === null || !("now" in value && "setTimer" in value)) {
+    throw new TypeError(`${name} must be a Clock`);
+  }
+}
+
 /** A check that takes the given words only. */
 export function checkOneOf(words: readonly string[]): Check {
   return (value, name) => {

@@ -1,7 +1,6 @@
 import {
   type CallOptions,
   type Connection,
-  callUnary,
   type Kv,
   kvFrom,
   type Op,
@@ -10,6 +9,7 @@ import {
   type ResultOf,
 } from "@etcdkit/core";
 import { KV } from "@etcdkit/core/protocol";
+import { callUnary } from "@etcdkit/core/spi";
 import { decodeCompact, decodeDelete, decodePut, decodeRange, decodeTxn } from "./decode.js";
 import { encodeCompact, encodeDelete, encodePut, encodeRange, encodeTxn } from "./encode.js";
 import { streamRange } from "./stream-range.js";

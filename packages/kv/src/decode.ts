@@ -3,7 +3,6 @@ import {
   type CompactResult,
   type DeleteResult,
   EtcdError,
-  headerOf,
   type Outcome,
   type PutResult,
   type RangeResult,
@@ -18,6 +17,7 @@ import type {
   ResponseOp,
   TxnResponse,
 } from "@etcdkit/core/protocol";
+import { headerOf } from "@etcdkit/core/spi";
 
 /**
  * The answer to a range; an absent one, as a stream may send, is an empty one.

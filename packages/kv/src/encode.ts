@@ -1,15 +1,14 @@
-import {
-  type BranchOp,
-  type CompactOp,
-  type Compare,
-  type CompareRelation,
-  type DeleteOp,
-  isBytes,
-  type PutOp,
-  type RangeOp,
-  type Sort,
-  type SortBy,
-  type TxnOp,
+import type {
+  BranchOp,
+  CompactOp,
+  Compare,
+  CompareRelation,
+  DeleteOp,
+  PutOp,
+  RangeOp,
+  Sort,
+  SortBy,
+  TxnOp,
 } from "@etcdkit/core";
 import {
   type CompactionRequest,
@@ -24,6 +23,7 @@ import {
   type RequestOp,
   type TxnRequest,
 } from "@etcdkit/core/protocol";
+import { isBytes } from "@etcdkit/core/spi";
 
 // Messages are written out field by field: `create(Schema, init)` takes longer than encoding what it made.
 

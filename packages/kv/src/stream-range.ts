@@ -2,7 +2,6 @@ import {
   type CallOptions,
   type Connection,
   callContext,
-  delayOf,
   EtcdError,
   isEtcdError,
   type RangeOp,
@@ -10,6 +9,7 @@ import {
   systemClock,
 } from "@etcdkit/core";
 import { KV, type RangeRequest, type RangeStreamResponse } from "@etcdkit/core/protocol";
+import { delayOf } from "@etcdkit/core/spi";
 import { decodeRange } from "./decode.js";
 import { encodeRange } from "./encode.js";
 

@@ -1,4 +1,5 @@
-import { checkId, checkOptions, EtcdError, isKeepAliveHalted, type Leases } from "@etcdkit/core";
+import { EtcdError, isKeepAliveHalted, type Leases } from "@etcdkit/core";
+import { checkId, checkOptions } from "@etcdkit/core/spi";
 import { tables } from "./arguments.js";
 import { KeptOpenLease, type OpenLease } from "./kept-open-lease.js";
 

@@ -1,4 +1,4 @@
-import { callChecks, checkFlag, checkId, type OptionTable, optionTable } from "@etcdkit/core";
+import { callChecks, checkClock, checkFlag, checkId, type OptionTable, optionTable } from "@etcdkit/core/spi";
 
 /** The longest that etcd grants, in seconds (etcd `lease.MaxLeaseTTL`). */
 const longestTtlSeconds = 9_000_000_000;
@@ -8,12 +8,6 @@ export function checkTtl(value: unknown, name: string): asserts value is number 
   if (typeof value !== "number") throw new TypeError(`${name} must be a number`);
   if (!Number.isInteger(value) || value < 1 || value > longestTtlSeconds) {
     throw new RangeError(`${name} must be a whole number of seconds from 1 to ${longestTtlSeconds}`);
-  }
-}
-
-function checkClock(value: unknown, name: string): void {
-  if (typeof value !== "object" || value === null || !("now" in value && "setTimer" in value)) {
-    throw new TypeError(`${name} must be a Clock`);
   }
 }
 

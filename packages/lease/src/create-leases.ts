@@ -1,13 +1,8 @@
 import {
   type CallOptions,
   type Clock,
-  callOf,
-  callUnary,
-  checkId,
-  checkOptions,
   EtcdError,
   type GrantOptions,
-  headerOf,
   isEtcdError,
   type LeaseGrant,
   type LeaseKeepAliveOptions,
@@ -19,6 +14,7 @@ import {
   type TimeToLiveOptions,
 } from "@etcdkit/core";
 import { Lease } from "@etcdkit/core/protocol";
+import { callOf, callUnary, checkId, checkOptions, headerOf } from "@etcdkit/core/spi";
 import { checkTtl, tables } from "./arguments.js";
 import { LeaseKeeper } from "./lease-keeper.js";
 import { type LeaseConnection, Members } from "./members.js";

@@ -1,4 +1,5 @@
-import { checkOptions, type GrantOptions, type Leases } from "@etcdkit/core";
+import type { GrantOptions, Leases } from "@etcdkit/core";
+import { checkOptions } from "@etcdkit/core/spi";
 import { checkTtl, tables } from "./arguments.js";
 import { KeptOpenLease, type OpenLease } from "./kept-open-lease.js";
 

@@ -6,9 +6,9 @@ import {
   EtcdError,
   isEtcdError,
   type LeaseRenewal,
-  sleep,
 } from "@etcdkit/core";
 import { Lease } from "@etcdkit/core/protocol";
+import { sleep } from "@etcdkit/core/spi";
 import { renewalOf } from "./renewal-of.js";
 
 /** By default as long as every call of a connection takes; streams have no limit of their own there. */

@@ -1,5 +1,6 @@
-import { type Clock, callContext, sleep } from "@etcdkit/core";
+import { type Clock, callContext } from "@etcdkit/core";
 import { Lease, type LeaseKeepAliveResponse } from "@etcdkit/core/protocol";
+import { sleep } from "@etcdkit/core/spi";
 import type { Members } from "./members.js";
 
 /** Who gets what a stream brings. */

@@ -1,4 +1,4 @@
-import { type CallOptions, type Connection, callUnary, headerOf } from "@etcdkit/core";
+import type { CallOptions, Connection } from "@etcdkit/core";
 import {
   type AlarmMember,
   AlarmRequest_AlarmAction,
@@ -6,6 +6,7 @@ import {
   AlarmType,
   Maintenance,
 } from "@etcdkit/core/protocol";
+import { callUnary, headerOf } from "@etcdkit/core/spi";
 import type { AlarmSelection } from "./maintenance.js";
 import type { Alarm, AlarmResult } from "./results.js";
 

@@ -1,6 +1,7 @@
+import type { Connection } from "@etcdkit/core";
+import { DowngradeRequest_DowngradeAction, Maintenance as Service } from "@etcdkit/core/protocol";
 import {
   type Check,
-  type Connection,
   callChecks,
   callOf,
   callUnary,
@@ -10,8 +11,7 @@ import {
   checkRevision,
   headerOf,
   optionTable,
-} from "@etcdkit/core";
-import { DowngradeRequest_DowngradeAction, Maintenance as Service } from "@etcdkit/core/protocol";
+} from "@etcdkit/core/spi";
 import { disarmAlarms, listAlarms } from "./alarms.js";
 import { type Feature, versionSupports } from "./features.js";
 import type { AnyMemberOptions, Maintenance } from "./maintenance.js";

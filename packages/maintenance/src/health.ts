@@ -1,13 +1,6 @@
-import {
-  type CallOptions,
-  type Connection,
-  callChecks,
-  callUnary,
-  checkOptions,
-  openServerStream,
-  optionTable,
-} from "@etcdkit/core";
+import type { CallOptions, Connection } from "@etcdkit/core";
 import { HealthCheckResponse_ServingStatus, Health as HealthService } from "@etcdkit/core/protocol";
+import { callChecks, callUnary, checkOptions, openServerStream, optionTable } from "@etcdkit/core/spi";
 import { memberTransport } from "./member-transport.js";
 
 /** What a member says of its readiness. `service-unknown` and `unknown` come from servers that are not etcd. */

@@ -1,12 +1,6 @@
-import {
-  type Connection,
-  EtcdError,
-  headerOf,
-  openServerStream,
-  type ResponseHeader,
-  type ServerStream,
-} from "@etcdkit/core";
+import { type Connection, EtcdError, type ResponseHeader } from "@etcdkit/core";
 import { Maintenance, type SnapshotResponse } from "@etcdkit/core/protocol";
+import { headerOf, openServerStream, type ServerStream } from "@etcdkit/core/spi";
 import type { SnapshotOptions } from "./maintenance.js";
 import { TrailingDigest } from "./trailing-digest.js";
 

@@ -1,5 +1,5 @@
-import { headerOf } from "@etcdkit/core";
 import type { StatusResponse } from "@etcdkit/core/protocol";
+import { headerOf } from "@etcdkit/core/spi";
 import type { MemberStatus } from "./results.js";
 
 /** The answer to a status request. What older members do not tell is absent. */

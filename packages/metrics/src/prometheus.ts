@@ -3,14 +3,8 @@
  *
  * @packageDocumentation
  */
-import {
-  type CallAttempt,
-  checkFlag,
-  checkOptions,
-  diagnostics,
-  type GrpcStatus,
-  optionTable,
-} from "@etcdkit/core";
+import { type CallAttempt, diagnostics, type GrpcStatus } from "@etcdkit/core";
+import { checkFlag, checkOptions, optionTable } from "@etcdkit/core/spi";
 import {
   Counter,
   Gauge,

@@ -1,15 +1,8 @@
-import { isBytesLike } from "@etcdkit/core";
+import { isBytesLike } from "@etcdkit/core/spi";
 
 /** Refuses what is neither text nor bytes. */
 export function checkBytesLike(value: unknown, name: string): void {
   if (!isBytesLike(value)) throw new TypeError(`${name} must be a string or a Uint8Array`);
-}
-
-/** Refuses what is no clock. */
-export function checkClock(value: unknown, name: string): void {
-  if (typeof value !== "object" || value === null || !("now" in value && "setTimer" in value)) {
-    throw new TypeError(`${name} must be a Clock`);
-  }
 }
 
 /** Refuses what has no method of that name, and so cannot be the service that is needed. */

@@ -1,4 +1,4 @@
-import { checkInt64, isBytes } from "@etcdkit/core";
+import { checkInt64, isBytes } from "@etcdkit/core/spi";
 import { fromBase64, isRecord, parseJson, revisionFrom, toBase64, unreadable } from "./stored-json.js";
 
 /** A key that shows, later on, whether a store still has the history in which it was seen. */

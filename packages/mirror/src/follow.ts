@@ -3,13 +3,12 @@ import {
   type Event,
   type KeyValue,
   kvFrom,
-  pauseMs,
   type ResponseHeader,
-  sleep,
   systemClock,
   type Watch,
   watcherFrom,
 } from "@etcdkit/core";
+import { pauseMs, sleep } from "@etcdkit/core/spi";
 import type { MirrorCheckpoint, MirrorWitness } from "./checkpoint.js";
 import type { MirrorBatch, MirrorOptions, MirrorSource } from "./mirror.js";
 import { backOff, isPassing } from "./persistently.js";

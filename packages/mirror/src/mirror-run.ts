@@ -9,8 +9,8 @@ import {
   kvFrom,
   op,
   systemClock,
-  toWireRange,
 } from "@etcdkit/core";
+import { toWireRange } from "@etcdkit/core/spi";
 import { BaseCopy } from "./base-copy.js";
 import { Ledger } from "./ledger.js";
 import {

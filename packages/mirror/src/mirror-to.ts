@@ -1,18 +1,17 @@
+import type { BytesLike, Clock, KvExecutor } from "@etcdkit/core";
 import {
-  type BytesLike,
   type Check,
-  type Clock,
   callChecks,
+  checkClock,
   checkFlag,
   checkOneOf,
   checkOptions,
   checkPositiveInteger,
   checkRevision,
-  type KvExecutor,
   optionTable,
   toBytes,
-} from "@etcdkit/core";
-import { checkBytesLike, checkClock, checkService } from "./arguments.js";
+} from "@etcdkit/core/spi";
+import { checkBytesLike, checkService } from "./arguments.js";
 import { checkSource, type MirrorSource } from "./mirror.js";
 import { MirrorRun } from "./mirror-run.js";
 import type { MirrorProgress } from "./progress.js";

@@ -1,19 +1,15 @@
 import {
   type BytesLike,
   type Clock,
-  callChecks,
-  checkOneOf,
-  checkOptions,
   type Event,
   type KeyValue,
   type KvExecutor,
-  optionTable,
   type ResponseHeader,
   shareKeySpace,
-  toBytes,
   type WatchOpener,
 } from "@etcdkit/core";
-import { checkBytesLike, checkClock, checkService } from "./arguments.js";
+import { callChecks, checkClock, checkOneOf, checkOptions, optionTable, toBytes } from "@etcdkit/core/spi";
+import { checkBytesLike, checkService } from "./arguments.js";
 import { checkCheckpoint, type MirrorCheckpoint } from "./checkpoint.js";
 import { follow } from "./follow.js";
 

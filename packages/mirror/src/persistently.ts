@@ -1,12 +1,5 @@
-import {
-  type BackOff,
-  type Clock,
-  type EtcdError,
-  type GrpcStatus,
-  isEtcdError,
-  pauseMs,
-  sleep,
-} from "@etcdkit/core";
+import { type Clock, type EtcdError, type GrpcStatus, isEtcdError } from "@etcdkit/core";
+import { type BackOff, pauseMs, sleep } from "@etcdkit/core/spi";
 import type { WaitingProgress } from "./progress.js";
 
 /** Pauses between attempts. */

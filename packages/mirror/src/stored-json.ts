@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { isBytes } from "@etcdkit/core";
+import { isBytes } from "@etcdkit/core/spi";
 
 // What a mirror keeps for later: JSON with revisions as text and bytes in Base64.
 

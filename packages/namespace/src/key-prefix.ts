@@ -3,12 +3,11 @@ import {
   compareBytes,
   concatBytes,
   EtcdError,
-  isBytes,
   type KeySpace,
   prefixEnd,
-  toBytes,
   type WireRange,
 } from "@etcdkit/core";
+import { isBytes, toBytes } from "@etcdkit/core/spi";
 
 const noBytes = new Uint8Array();
 

@@ -1,21 +1,19 @@
+import { type CallOptions, type Clock, EtcdError, isEtcdError, systemClock } from "@etcdkit/core";
 import {
   type BackOff,
   CallLimits,
-  type CallOptions,
-  type Clock,
   callChecks,
+  checkClock,
+  checkFunction,
   checkOptions,
-  EtcdError,
-  isEtcdError,
   optionTable,
   pauseMs,
   sleep,
-  systemClock,
-} from "@etcdkit/core";
+} from "@etcdkit/core/spi";
 import type { Endpoints } from "./endpoint.js";
 import { checkServices, endpointChanges, type NamingServices } from "./endpoint-changes.js";
 import { checkTarget } from "./endpoint-keys.js";
-import { checkHook, guarded, type OnSkipped, warnOnce } from "./skipped.js";
+import { guarded, type OnSkipped, warnOnce } from "./skipped.js";
 
 /** Options of {@link openDirectory}. */
 export interface DirectoryOptions {
@@ -67,13 +65,7 @@ const healthyAfterMs = 10_000;
 
 const defaultTimeoutMs = 10_000;
 
-/** Refuses what is no clock. */
-export const checkClock = (value: unknown, name: string): void => {
-  if (typeof value !== "object" || value === null || !("now" in value && "setTimer" in value)) {
-    throw new TypeError(`${name} must be a Clock`);
-  }
-};
-const table = optionTable("openDirectory", { onSkipped: checkHook, clock: checkClock });
+const table = optionTable("openDirectory", { onSkipped: checkFunction, clock: checkClock });
 const readyTable = optionTable("ready", { signal: callChecks.signal, timeoutMs: callChecks.timeoutMs });
 
 /**

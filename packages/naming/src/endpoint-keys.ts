@@ -1,4 +1,5 @@
-import { compareBytes, toBytes } from "@etcdkit/core";
+import { compareBytes } from "@etcdkit/core";
+import { toBytes } from "@etcdkit/core/spi";
 import type { Endpoint, Endpoints } from "./endpoint.js";
 
 /** Refuses what names no service. Go's text. */

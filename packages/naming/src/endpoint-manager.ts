@@ -1,21 +1,19 @@
+import { type BranchOp, type CallOptions, kvFrom, op } from "@etcdkit/core";
 import {
-  type BranchOp,
-  type CallOptions,
   callChecks,
   callOf,
   checkFlag,
+  checkFunction,
   checkId,
   checkOptions,
-  kvFrom,
-  op,
   optionTable,
-} from "@etcdkit/core";
+} from "@etcdkit/core/spi";
 import type { Endpoint, Endpoints, EndpointUpdate } from "./endpoint.js";
 import { checkServices, endpointChanges, type NamingServices, readPairs } from "./endpoint-changes.js";
 import { encodeEndpoint } from "./endpoint-json.js";
 import { checkKey, checkTarget, prefixOf } from "./endpoint-keys.js";
 import { type EndpointWatch, endpointWatch } from "./endpoint-watch.js";
-import { checkHook, guarded, type OnSkipped, warnOnce } from "./skipped.js";
+import { guarded, type OnSkipped, warnOnce } from "./skipped.js";
 
 /** Options of {@link createEndpointManager}. */
 export interface EndpointManagerOptions {
@@ -93,7 +91,7 @@ export interface EndpointManager {
 }
 
 const tables = {
-  create: optionTable("createEndpointManager", { onSkipped: checkHook }),
+  create: optionTable("createEndpointManager", { onSkipped: checkFunction }),
   add: optionTable("add", { ...callChecks, leaseId: checkId }),
   delete: optionTable("delete", callChecks),
   update: optionTable("update", callChecks),

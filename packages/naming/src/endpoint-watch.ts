@@ -1,4 +1,4 @@
-import { CallLimits } from "@etcdkit/core";
+import { CallLimits } from "@etcdkit/core/spi";
 import type { EndpointUpdate } from "./endpoint.js";
 import type { EndpointChange } from "./endpoint-changes.js";
 

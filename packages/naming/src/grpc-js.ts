@@ -3,13 +3,14 @@
  *
  * @packageDocumentation
  */
-import { type Clock, checkOptions, optionTable } from "@etcdkit/core";
+import type { Clock } from "@etcdkit/core";
+import { checkClock, checkFunction, checkOptions, optionTable } from "@etcdkit/core/spi";
 import { experimental, Metadata, status } from "@grpc/grpc-js";
 import { parseAddress } from "./address.js";
 import { authorityOf } from "./authority-of.js";
-import { checkClock, type Directory, openDirectory } from "./directory.js";
+import { type Directory, openDirectory } from "./directory.js";
 import { checkServices, type NamingServices } from "./endpoint-changes.js";
-import { checkHook, guarded, type OnSkipped, warnOnce } from "./skipped.js";
+import { guarded, type OnSkipped, warnOnce } from "./skipped.js";
 
 /** Options of {@link registerEtcdResolver}. */
 export interface EtcdResolverOptions {
@@ -29,7 +30,7 @@ const table = optionTable("registerEtcdResolver", {
     if (typeof value !== "string") throw new TypeError(`${name} must be a string`);
     if (!/^[A-Za-z][A-Za-z0-9+.-]*$/.test(value)) throw new RangeError(`${name} must be the scheme of a URI`);
   },
-  onSkipped: checkHook,
+  onSkipped: checkFunction,
   clock: checkClock,
 });
 

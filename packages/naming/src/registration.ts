@@ -1,19 +1,22 @@
 import {
-  type BackOff,
   type Clock,
-  callChecks,
-  checkOptions,
   EtcdError,
   isEtcdError,
   isKeepAliveHalted,
   type Leases,
+  systemClock,
+} from "@etcdkit/core";
+import {
+  type BackOff,
+  callChecks,
+  checkClock,
+  checkFunction,
+  checkOptions,
   optionTable,
   pauseMs,
   sleep,
-  systemClock,
-} from "@etcdkit/core";
+} from "@etcdkit/core/spi";
 import { type OpenLease, openLease } from "@etcdkit/lease";
-import { checkClock } from "./directory.js";
 import type { Endpoint } from "./endpoint.js";
 import { encodeEndpoint } from "./endpoint-json.js";
 import { checkKey } from "./endpoint-keys.js";
@@ -66,9 +69,7 @@ const backOff: BackOff = { baseMs: 100, capMs: 5_000, jitter: 1 };
 const table = optionTable("openRegistration", {
   ttlSeconds: () => undefined, // openLease looks at it
   signal: callChecks.signal,
-  onChange: (value, name) => {
-    if (typeof value !== "function") throw new TypeError(`${name} must be a function`);
-  },
+  onChange: checkFunction,
   clock: checkClock,
 });
 

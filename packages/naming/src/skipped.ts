@@ -35,8 +35,3 @@ export function guarded(hook: OnSkipped): OnSkipped {
     }
   };
 }
-
-/** Refuses what is no hook. */
-export function checkHook(value: unknown, name: string): void {
-  if (typeof value !== "function") throw new TypeError(`${name} must be a function`);
-}

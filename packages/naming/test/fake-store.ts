@@ -10,7 +10,6 @@ import {
   type Op,
   type RangeOp,
   type ResultOf,
-  toBytes,
   utf8,
   type Watch,
   type WatchBatch,
@@ -18,6 +17,7 @@ import {
   type WatchOpener,
   type WatchRequest,
 } from "@etcdkit/core";
+import { toBytes } from "@etcdkit/core/spi";
 
 /** One watch, seen from the store. */
 export class FakeWatch implements Watch {

@@ -1,13 +1,5 @@
-import {
-  type BackOff,
-  CallLimits,
-  type CallOptions,
-  type Clock,
-  EtcdError,
-  elsewhere,
-  pauseMs,
-  sleep,
-} from "@etcdkit/core";
+import { type CallOptions, type Clock, EtcdError } from "@etcdkit/core";
+import { type BackOff, CallLimits, elsewhere, pauseMs, sleep } from "@etcdkit/core/spi";
 
 /** What {@link OnStale} is told. */
 export interface StaleAnswer {

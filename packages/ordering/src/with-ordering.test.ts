@@ -1,10 +1,8 @@
 import { getEventListeners } from "node:events";
 import {
   type CallOptions,
-  callUnary,
   compare,
   EtcdError,
-  headerOf,
   type Kv,
   type KvExecutor,
   kvFrom,
@@ -15,6 +13,7 @@ import {
   type ResponseHeader,
 } from "@etcdkit/core";
 import { KV } from "@etcdkit/core/protocol";
+import { callUnary, headerOf } from "@etcdkit/core/spi";
 import { describe, expect, it, vi } from "vitest";
 import { FakeCluster } from "../../core/test/fake-cluster.js";
 import { ManualClock } from "../../core/test/manual-clock.js";

@@ -1,19 +1,17 @@
 import {
   type CallOptions,
-  type Check,
   type Clock,
-  checkOptions,
   isEtcdError,
   type Kv,
   type KvExecutor,
   kvFrom,
   type Op,
-  optionTable,
   type RangeOp,
   type RangeResult,
   type ResultOf,
   systemClock,
 } from "@etcdkit/core";
+import { type Check, checkFunction, checkOptions, optionTable } from "@etcdkit/core/spi";
 import { isRead, pinnedRevision, type ReadOp } from "./reads.js";
 import { giveUp, type OnStale, Search } from "./search.js";
 
@@ -28,9 +26,6 @@ export interface OrderingOptions {
   readonly clock?: Clock | undefined;
 }
 
-const checkFunction: Check = (value, name) => {
-  if (typeof value !== "function") throw new TypeError(`${name} must be a function`);
-};
 const checkObject: Check = (value, name) => {
   if (typeof value !== "object" || value === null) throw new TypeError(`${name} must be an object`);
 };

@@ -1,16 +1,12 @@
 import {
   type BytesLike,
   type CallOptions,
-  callChecks,
   concatBytes,
-  isBytesLike,
   type KvExecutor,
-  type OptionTable,
-  optionTable,
   shareKeySpace,
-  toBytes,
   type WatchOpener,
 } from "@etcdkit/core";
+import { callChecks, isBytesLike, type OptionTable, optionTable, toBytes } from "@etcdkit/core/spi";
 
 /** The services that barriers and queues are built on, of one cluster and one namespace. A session is one of these too. */
 export interface RecipeServices {

@@ -1,16 +1,13 @@
 import {
   type BytesLike,
   type CallOptions,
-  callChecks,
-  checkOptions,
   compare,
   EtcdError,
   kvFrom,
   op,
-  optionTable,
   type WaitOptions,
-  withinLimits,
 } from "@etcdkit/core";
+import { callChecks, checkOptions, optionTable, withinLimits } from "@etcdkit/core/spi";
 import {
   checkServices,
   keyUnder,

@@ -1,10 +1,7 @@
 import type { Session } from "@etcdkit/concurrency";
 import {
   type BytesLike,
-  type CallLimits,
   type CallOptions,
-  checkOptions,
-  checkPositiveInteger,
   compare,
   compareBytes,
   EtcdError,
@@ -12,8 +9,8 @@ import {
   op,
   type ResponseHeader,
   type WaitOptions,
-  withinLimits,
 } from "@etcdkit/core";
+import { type CallLimits, checkOptions, checkPositiveInteger, withinLimits } from "@etcdkit/core/spi";
 import { checkSession, keyUnder, waitTable } from "./arguments.js";
 import { nextChange } from "./next-change.js";
 import { createOwnKey, type OwnKey } from "./own-key.js";

@@ -1,4 +1,5 @@
-import { CallLimits, EtcdError, type TxnOp, utf8 } from "@etcdkit/core";
+import { EtcdError, type TxnOp, utf8 } from "@etcdkit/core";
+import { CallLimits } from "@etcdkit/core/spi";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import {
   type Answer,

@@ -1,7 +1,5 @@
 import { guardKv, type Ownership, type Session } from "@etcdkit/concurrency";
 import {
-  type BackOff,
-  type CallLimits,
   type CallOptions,
   type Compare,
   compare,
@@ -13,11 +11,9 @@ import {
   type KvExecutor,
   op,
   outcomeOf,
-  pauseMs,
-  sleep,
   systemClock,
-  toBytes,
 } from "@etcdkit/core";
+import { type BackOff, type CallLimits, pauseMs, sleep, toBytes } from "@etcdkit/core/spi";
 import { nextChange } from "./next-change.js";
 import { uniqueNumber } from "./unique-number.js";
 

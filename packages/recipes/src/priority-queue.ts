@@ -2,18 +2,15 @@ import { Buffer } from "node:buffer";
 import {
   type BytesLike,
   type CallOptions,
-  checkOptions,
   compare,
   concatBytes,
   EtcdError,
   isEtcdError,
   type KeyValue,
   kvFrom,
-  noteOutcome,
   op,
-  toBytes,
-  withinLimits,
 } from "@etcdkit/core";
+import { checkOptions, noteOutcome, toBytes, withinLimits } from "@etcdkit/core/spi";
 import { checkServices, keyUnder, type OnceOptions, onceTable, type RecipeServices } from "./arguments.js";
 import { firstByKey } from "./first-item.js";
 import { type Dequeue, dequeuing, type Enqueued } from "./queue.js";

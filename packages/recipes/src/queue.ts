@@ -1,18 +1,20 @@
 import {
   type BytesLike,
-  type CallLimits,
   type CallOptions,
-  callChecks,
-  checkOptions,
   compare,
   concatBytes,
   kvFrom,
   op,
+  type WaitOptions,
+} from "@etcdkit/core";
+import {
+  type CallLimits,
+  callChecks,
+  checkOptions,
   optionTable,
   toBytes,
-  type WaitOptions,
   withinLimits,
-} from "@etcdkit/core";
+} from "@etcdkit/core/spi";
 import { checkServices, keyUnder, type RecipeServices, waitTable } from "./arguments.js";
 import { type FirstItem, firstByAge } from "./first-item.js";
 import { itemsOf, noteItem } from "./items-of.js";

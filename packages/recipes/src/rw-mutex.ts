@@ -2,14 +2,13 @@ import { type Holding, type Session, waitForPredecessors } from "@etcdkit/concur
 import {
   type BytesLike,
   type Compare,
-  checkOptions,
   type KeyRange,
   type Kv,
   type KvExecutor,
   prefixEnd,
   type WaitOptions,
-  withinLimits,
 } from "@etcdkit/core";
+import { checkOptions, withinLimits } from "@etcdkit/core/spi";
 import { checkSession, keyUnder, waitTable } from "./arguments.js";
 import { createOwnKey, createOwnKeyIfFree, type OwnKey } from "./own-key.js";
 

@@ -1,11 +1,5 @@
-import {
-  type Check,
-  callChecks,
-  checkOptions,
-  EtcdError,
-  optionTable,
-  type ResponseHeader,
-} from "@etcdkit/core";
+import { EtcdError, type ResponseHeader } from "@etcdkit/core";
+import { callChecks, checkFunction, checkOptions, optionTable } from "@etcdkit/core/spi";
 import type { Maintenance, SnapshotOptions } from "@etcdkit/maintenance";
 import { toPath } from "./file-path.js";
 import { PartFile } from "./part-file.js";
@@ -39,14 +33,11 @@ export interface SavedSnapshot {
   readonly digest: Uint8Array;
 }
 
-const checkCallback: Check = (value, name) => {
-  if (typeof value !== "function") throw new TypeError(`${name} must be a function`);
-};
 const { idempotent: _, ...streamChecks } = callChecks;
 const table = optionTable("saveSnapshot", {
   ...streamChecks,
   endpoint: () => undefined, // the source knows what it can use
-  onProgress: checkCallback,
+  onProgress: checkFunction,
 });
 
 /**

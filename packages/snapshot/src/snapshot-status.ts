@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
-import { callChecks, checkOptions, EtcdError, isEtcdError, optionTable } from "@etcdkit/core";
+import { EtcdError, isEtcdError } from "@etcdkit/core";
+import { callChecks, checkOptions, optionTable } from "@etcdkit/core/spi";
 import { BoltReader } from "./bolt/bolt-reader.js";
 import { damage } from "./bolt/damage.js";
 import type { Entry } from "./bolt/page.js";

@@ -1,20 +1,16 @@
 import {
-  type BackOff,
   type Clock,
   type Connection,
-  callUnary,
   concatBytes,
-  headerOf,
   isEtcdError,
   type KeyValue,
-  pauseMs,
   type ResponseHeader,
   type StateBatch,
-  sleep,
   type WatchCall,
   type WatchRequest,
 } from "@etcdkit/core";
 import { KV } from "@etcdkit/core/protocol";
+import { type BackOff, callUnary, headerOf, pauseMs, sleep } from "@etcdkit/core/spi";
 import { FailureJudge } from "./failure-judge.js";
 import { rangeMessage } from "./requests.js";
 

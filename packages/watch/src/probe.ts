@@ -1,5 +1,6 @@
-import { type Connection, callUnary, headerOf, type ResponseHeader, type WatchCall } from "@etcdkit/core";
+import type { Connection, ResponseHeader, WatchCall } from "@etcdkit/core";
 import { KV } from "@etcdkit/core/protocol";
+import { callUnary, headerOf } from "@etcdkit/core/spi";
 import { rangeMessage } from "./requests.js";
 
 /**

@@ -1,5 +1,6 @@
-import { CompactedError, EtcdError, findServerError, printable } from "@etcdkit/core";
+import { CompactedError, EtcdError } from "@etcdkit/core";
 import type { WatchResponse } from "@etcdkit/core/protocol";
+import { findServerError, printable } from "@etcdkit/core/spi";
 
 /**
  * Why the server ended or refused a watch.

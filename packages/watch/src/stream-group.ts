@@ -1,7 +1,6 @@
 import {
   type Clock,
   type Connection,
-  checkCallerHeaders,
   diagnostics,
   EtcdError,
   type Watch,
@@ -9,6 +8,7 @@ import {
   type WatchOpener,
   type WatchRequest,
 } from "@etcdkit/core";
+import { checkCallerHeaders } from "@etcdkit/core/spi";
 import { Subscription } from "./subscription.js";
 import { WatchStream } from "./watch-stream.js";
 

@@ -1,17 +1,15 @@
 import {
   type CallOptions,
   type Clock,
-  checkOptions,
   EtcdError,
   type Event,
-  headerOf,
   type ResponseHeader,
   type Watch,
   type WatchBatch,
   type WatchRequest,
-  watchTables,
 } from "@etcdkit/core";
 import type { WatchResponse } from "@etcdkit/core/protocol";
+import { checkOptions, headerOf, watchTables } from "@etcdkit/core/spi";
 import { BatchQueue } from "./batch-queue.js";
 import { ProgressWait } from "./progress-wait.js";
 import { RevisionAssembly } from "./revision-assembly.js";

@@ -1,17 +1,14 @@
 import {
-  type BackOff,
   type Clock,
   type Connection,
   type EtcdError,
-  headerOf,
   isEtcdError,
-  pauseMs,
   type ResponseHeader,
-  sleep,
   type WatchCall,
   type WatchRequest,
 } from "@etcdkit/core";
 import type { WatchResponse } from "@etcdkit/core/protocol";
+import { type BackOff, headerOf, pauseMs, sleep } from "@etcdkit/core/spi";
 import { FailureJudge, kindOfFailure } from "./failure-judge.js";
 import { History } from "./history.js";
 import { loadState } from "./load-state.js";

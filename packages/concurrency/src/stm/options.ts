@@ -8,6 +8,7 @@ import {
   optionTable,
   toBytes,
 } from "@etcdkit/core";
+import { checkClock } from "@etcdkit/core/spi";
 import { type Isolation, isolationRules } from "./isolation.js";
 
 /** Options of {@link stm}. */
@@ -63,11 +64,5 @@ function checkMaxAttempts(value: unknown, name: string): void {
   if (typeof value !== "number") throw new TypeError(`${name} must be a number`);
   if (value !== Number.POSITIVE_INFINITY && !(Number.isSafeInteger(value) && value > 0)) {
     throw new RangeError(`${name} must be a positive integer or Infinity`);
-  }
-}
-
-function checkClock(value: unknown, name: string): void {
-  if (typeof value !== "object" || value === null || !("now" in value && "setTimer" in value)) {
-    throw new TypeError(`${name} must be a Clock`);
   }
 }

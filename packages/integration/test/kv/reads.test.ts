@@ -1,5 +1,6 @@
 import type { KeyRange, RangeOpOptions, RangeResult } from "@etcdkit/core";
-import { isBytesLike, op, utf8 } from "@etcdkit/core";
+import { op, utf8 } from "@etcdkit/core";
+import { isBytesLike } from "@etcdkit/core/spi";
 import { beforeAll, describe, expect, it } from "vitest";
 import { describeEachEtcd } from "../support/each-etcd.js";
 import { all, type Row, rows, writes } from "./reads-table.js";

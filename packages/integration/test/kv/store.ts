@@ -1,6 +1,7 @@
 import { createClient } from "@connectrpc/connect";
-import { type Connection, type ConnectOptions, type KeyValue, type Kv, toBytes, utf8 } from "@etcdkit/core";
+import { type Connection, type ConnectOptions, type KeyValue, type Kv, utf8 } from "@etcdkit/core";
 import { Lease } from "@etcdkit/core/protocol";
+import { toBytes } from "@etcdkit/core/spi";
 import { createKv } from "@etcdkit/kv";
 import type { EtcdOptions } from "@etcdkit/testing";
 import { afterAll, beforeAll } from "vitest";

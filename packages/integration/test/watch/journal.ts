@@ -1,6 +1,7 @@
 import { createClient } from "@connectrpc/connect";
-import { type Event, type KeyRange, toWireRange, type WatchBatch } from "@etcdkit/core";
+import type { Event, KeyRange, WatchBatch } from "@etcdkit/core";
 import { Watch } from "@etcdkit/core/protocol";
+import { toWireRange } from "@etcdkit/core/spi";
 import type { EtcdCluster } from "@etcdkit/testing";
 
 /** What happened to keys, in order: the truth that watches are compared with. */

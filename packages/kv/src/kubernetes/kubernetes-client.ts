@@ -1,6 +1,18 @@
 import {
   type BytesLike,
   type CallOptions,
+  compare,
+  compareBytes,
+  concatBytes,
+  type DeleteOp,
+  type KeyValue,
+  type KvExecutor,
+  kvFrom,
+  op,
+  type PutOp,
+  prefixEnd,
+} from "@etcdkit/core";
+import {
   callChecks,
   callOf,
   checkFlag,
@@ -8,20 +20,10 @@ import {
   checkOptions,
   checkPositiveInteger,
   checkRevision,
-  compare,
-  compareBytes,
-  concatBytes,
-  type DeleteOp,
   isBytesLike,
-  type KeyValue,
-  type KvExecutor,
-  kvFrom,
-  op,
   optionTable,
-  type PutOp,
-  prefixEnd,
   toBytes,
-} from "@etcdkit/core";
+} from "@etcdkit/core/spi";
 
 /** Options of {@link KubernetesClient.get}. */
 export interface KubernetesGetOptions extends CallOptions {

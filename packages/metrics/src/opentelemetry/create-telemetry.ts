@@ -1,4 +1,5 @@
-import { checkFlag, checkOptions, diagnostics, optionTable } from "@etcdkit/core";
+import { diagnostics } from "@etcdkit/core";
+import { checkFlag, checkOptions, optionTable } from "@etcdkit/core/spi";
 import { type Meter, type MeterProvider, metrics, type TracerProvider, trace } from "@opentelemetry/api";
 import { openClientState } from "../client-state.js";
 import { grpcStatusOf } from "../grpc-status-of.js";

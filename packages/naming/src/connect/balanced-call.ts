@@ -1,5 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { CallLimits, type Clock } from "@etcdkit/core";
+import type { Clock } from "@etcdkit/core";
+import { CallLimits } from "@etcdkit/core/spi";
 import type { EndpointLink } from "./endpoint-link.js";
 
 /** One call on its way to an endpoint: how long it may take, and which endpoints could not be reached for it. */

@@ -1,8 +1,16 @@
 import type { Transport } from "@connectrpc/connect";
-import { type Check, type Clock, checkOneOf, checkOptions, optionTable, systemClock } from "@etcdkit/core";
+import { type Clock, systemClock } from "@etcdkit/core";
+import {
+  type Check,
+  checkClock,
+  checkFunction,
+  checkOneOf,
+  checkOptions,
+  optionTable,
+} from "@etcdkit/core/spi";
 import { createHttp2Transport } from "@etcdkit/transport";
 import { parseAddress } from "../address.js";
-import { checkClock, type Directory } from "../directory.js";
+import type { Directory } from "../directory.js";
 import type { Endpoint } from "../endpoint.js";
 import { BalancedCall } from "./balanced-call.js";
 import type { EndpointConnection } from "./endpoint-connection.js";
@@ -46,9 +54,6 @@ export interface DirectoryTransport extends Transport, AsyncDisposable {
   close(): Promise<void>;
 }
 
-const checkFunction: Check = (value, name) => {
-  if (typeof value !== "function") throw new TypeError(`${name} must be a function`);
-};
 const checkMs: Check = (value, name) => {
   if (typeof value !== "number") throw new TypeError(`${name} must be a number`);
   if (!(value > 0)) throw new RangeError(`${name} must be positive`);

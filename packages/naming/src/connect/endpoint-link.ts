@@ -1,5 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { type BackOff, CallLimits, type Clock, pauseMs } from "@etcdkit/core";
+import type { Clock } from "@etcdkit/core";
+import { type BackOff, CallLimits, pauseMs } from "@etcdkit/core/spi";
 import type { Endpoint } from "../endpoint.js";
 import type { EndpointConnection } from "./endpoint-connection.js";
 

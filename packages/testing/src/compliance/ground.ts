@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { concatBytes, type KeyValue, type Kv, toBytes, utf8 } from "@etcdkit/core";
+import { concatBytes, type KeyValue, type Kv, utf8 } from "@etcdkit/core";
+import { toBytes } from "@etcdkit/core/spi";
 
 /** What a suite runs on. */
 export interface KvFixture extends AsyncDisposable {
