@@ -150,7 +150,8 @@ export class Acquisitions {
         (pair?.lease ?? 0n) === 0n;
       if (usable) {
         const kept = pair && copyPair(pair);
-        session.entries.set({ name, key, token, pair: kept, revision: header.revision, read: false });
+        const entry = { name, key: new Uint8Array(key), token, pair: kept, revision: header.revision };
+        session.entries.set({ ...entry, read: false });
       } else {
         session.pauses.begin(name, false);
         session.release(name, key, token);

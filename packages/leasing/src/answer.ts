@@ -39,15 +39,20 @@ export function innerHeader(revision: bigint): ResponseHeader {
   return { $typeName: "etcdserverpb.ResponseHeader", clusterId: 0n, memberId: 0n, revision, raftTerm: 0n };
 }
 
+// A copy whatever it is given, while the `slice` of Node's `Buffer` shares the bytes.
+function copyBytes(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
+}
+
 /** A pair that its receiver may change, with its value or without. */
 export function copyPair(pair: KeyValue, withoutValue = false): KeyValue {
   return {
     $typeName: "mvccpb.KeyValue",
-    key: pair.key.slice(),
+    key: copyBytes(pair.key),
     createRevision: pair.createRevision,
     modRevision: pair.modRevision,
     version: pair.version,
-    value: withoutValue ? noValue.slice() : pair.value.slice(),
+    value: copyBytes(withoutValue ? noValue : pair.value),
     lease: pair.lease,
   };
 }

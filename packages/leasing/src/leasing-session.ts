@@ -76,15 +76,16 @@ export class LeasingSession {
   static async open(ground: LeasingGround): Promise<LeasingSession> {
     const { leases, watcher, keys, life, ttlSeconds } = ground;
     const lease = await openLease(leases, { ttlSeconds, signal: life });
-    // Progress keeps the place of a quiet watch from being compacted; a state tells what was missed if it was.
-    const watch = watcherFrom(watcher).watch(
-      { prefix: keys.prefix },
-      { onCompacted: "resync", progressNotify: true, signal: life },
-    );
+    let watch: Watch | undefined;
     try {
+      // Progress keeps the place of a quiet watch from being compacted; a state tells what was missed if it was.
+      watch = watcherFrom(watcher).watch(
+        { prefix: keys.prefix },
+        { onCompacted: "resync", progressNotify: true, signal: life },
+      );
       await watch.created;
     } catch (error) {
-      await Promise.allSettled([watch.close(), lease.close()]);
+      await Promise.allSettled([watch?.close(), lease.close()]);
       throw error;
     }
     return new LeasingSession(ground, lease, watch);

@@ -1,5 +1,6 @@
 import { EtcdError, type Kv, kvFrom, type Leases, toBytes, type WatchOpener } from "@etcdkit/core";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { FakeServices } from "../test/fake-services.js";
 import { openLeasingKv } from "./open-leasing-kv.js";
 
 const refused = (): Promise<never> => Promise.reject(new EtcdError("PERMISSION_DENIED", "no lease for you"));
@@ -55,5 +56,15 @@ describe("openLeasingKv", () => {
     const reason = new Error("changed my mind");
     const signal = AbortSignal.abort(reason);
     await expect(openLeasingKv({ kv, leases, watcher }, "leasing/", { signal })).rejects.toBe(reason);
+  });
+
+  it("rejects also when it is aborted in the moment in which all is there", async () => {
+    const [services, caller, reason] = [new FakeServices(), new AbortController(), new Error("too late")];
+    services.watchCreated = Promise.resolve({ revision: 1n }).then((created) => {
+      caller.abort(reason);
+      return created;
+    });
+    await expect(openLeasingKv(services, "leasing/", { signal: caller.signal })).rejects.toBe(reason);
+    await vi.waitFor(() => expect(services.revoked).toEqual([1n]));
   });
 });

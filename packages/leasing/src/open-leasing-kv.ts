@@ -22,7 +22,7 @@ import { type LeasingOptions, leasingTable } from "./leasing-options.js";
 import type { LeasingGround } from "./leasing-session.js";
 import { Reads } from "./reads.js";
 import { SessionKeeper } from "./session-keeper.js";
-import { closed, type Purpose } from "./time-limit.js";
+import { closed, type Purpose, TimeLimit } from "./time-limit.js";
 import { WriteGates } from "./write-gates.js";
 import { checkSize, planOf } from "./write-plan.js";
 import { Writes } from "./writes.js";
@@ -97,16 +97,19 @@ export async function openLeasingKv(
   const sessions = await whileNotAborted(signal, life, () => SessionKeeper.start(ground, life));
   const purpose: Purpose = { clock, life: life.signal, defaultMs: options.waitTimeoutMs ?? 30_000 };
   const reads = new Reads(ground, gates, sessions, purpose);
-  const writes = new Writes(ground, gates, sessions, purpose);
+  const writes = new Writes(ground, gates, sessions);
+  const writing: Purpose = { ...purpose, outcome: "not-applied" };
   const maxTxnOps = options.maxTxnOps ?? 64;
 
   async function txn(op: TxnOp, call: CallOptions | undefined): Promise<TxnResult> {
     checkSize(op, maxTxnOps);
-    const { keys: written, ranges } = planOf(op);
-    const local = await reads.txn(op, call);
+    const plan = planOf(op);
+    const mayWrite = plan.keys.size + plan.ranges.length > 0;
+    const limit = new TimeLimit(mayWrite ? writing : purpose, call);
+    const local = await reads.txn(op, call, limit);
     if (local !== undefined) return local;
-    if (written.size + ranges.length > 0) return await writes.execute(op, call);
-    const result = await kv.execute(op, call);
+    if (mayWrite) return await writes.execute(op, plan, limit);
+    const result = await kv.execute(op, limit.step());
     reads.note(result.header);
     return result;
   }
@@ -118,7 +121,7 @@ export async function openLeasingKv(
         return reads.range(op, call);
       case "put":
       case "delete":
-        return writes.execute(op, call);
+        return writes.execute(op, planOf(op), new TimeLimit(writing, call));
       case "txn":
         return txn(op, call);
       default:
@@ -179,7 +182,9 @@ async function whileNotAborted<T>(
   const onAbort = (): void => life.abort(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
   try {
-    return await open();
+    const opened = await open();
+    life.signal.throwIfAborted();
+    return opened;
   } finally {
     signal?.removeEventListener("abort", onAbort);
   }

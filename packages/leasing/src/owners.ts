@@ -1,4 +1,4 @@
-import { compare, EtcdError, isEtcdError, type KvExecutor, op, type WireRange } from "@etcdkit/core";
+import { compare, type KvExecutor, op, type WireRange } from "@etcdkit/core";
 import { larger } from "./larger.js";
 import type { LeasingKeys } from "./leasing-keys.js";
 import type { LeasingSession } from "./leasing-session.js";
@@ -15,6 +15,9 @@ export interface ForeignOwner {
 /** How many owners are asked to let go at once. */
 const askedAtOnce = 64;
 
+const others = "other owners of keys in the range";
+const theOwner = "the key's owner to let go";
+
 /** Asks other owners to let go of keys, before they are written. Nothing of the write has been sent when this fails. */
 export class Owners {
   readonly #kv: KvExecutor;
@@ -29,14 +32,13 @@ export class Owners {
    * Waits until nobody else owns a key of a range.
    *
    * @returns The newest creation of a leasing key of ours in the range; 0n: there is none. A leasing key that is newer than
-   *   this has come since.
+   *   this has come since. `undefined`: the session is over, and sees nobody let go any more.
    */
-  async clear(session: LeasingSession, range: WireRange, limit: TimeLimit): Promise<bigint> {
-    while (true) {
-      limit.check("other owners of keys in the range");
-      // With their values, which are short: servers since 3.7 give no lease without.
-      const read = { type: "range" as const, ...this.#keys.ofRange(range) };
-      const { kvs } = await beforeTheWrite(this.#kv.execute(read, limit.step({})));
+  async clear(session: LeasingSession, range: WireRange, limit: TimeLimit): Promise<bigint | undefined> {
+    // With their values, which are short: servers since 3.7 give no lease without.
+    const read = { type: "range" as const, ...this.#keys.ofRange(range) };
+    while (!session.signal.aborted) {
+      const { kvs } = await limit.before((call) => this.#kv.execute(read, call), others);
       const foreign = kvs.flatMap(({ key, lease, createRevision }): readonly ForeignOwner[] => {
         const name = this.#keys.nameIn(key);
         return lease === session.leaseId || name === undefined
@@ -48,6 +50,7 @@ export class Owners {
       }
       await this.revoke(session, foreign, limit);
     }
+    return undefined;
   }
 
   /** Asks owners to let go, and waits until they have. */
@@ -68,22 +71,13 @@ export class Owners {
         success: [op.put(leasingKey, revoked, { ignoreLease: true })],
       });
       // To ask twice does no harm.
-      const asked = await beforeTheWrite(this.#kv.execute(ask, limit.step({ idempotent: true })));
-      if (asked.succeeded)
-        await limit.wait(departure.after(asked.header.revision), "the key's owner to let go");
+      const asked = await limit.before(
+        (call) => this.#kv.execute(ask, { ...call, idempotent: true }),
+        theOwner,
+      );
+      if (asked.succeeded) await limit.wait(departure.after(asked.header.revision), theOwner);
     } finally {
       departure.close();
     }
-  }
-}
-
-/** An error of a step that comes before the write: of the write is known that it was not sent. */
-async function beforeTheWrite<T>(step: Promise<T>): Promise<T> {
-  try {
-    return await step;
-  } catch (error) {
-    if (!isEtcdError(error) || error.outcome === "not-applied") throw error;
-    const { code, message, endpoint, grpcCode } = error;
-    throw new EtcdError(code, message, { outcome: "not-applied", endpoint, grpcCode, cause: error });
   }
 }

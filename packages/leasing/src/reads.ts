@@ -54,9 +54,9 @@ export class Reads {
   }
 
   /** From memory, if all of it is there; `undefined`: it is for the server. */
-  async txn(op: TxnOp, call: CallOptions | undefined): Promise<TxnResult | undefined> {
+  async txn(op: TxnOp, call: CallOptions | undefined, limit: TimeLimit): Promise<TxnResult | undefined> {
     if (call?.headers !== undefined) return undefined;
-    for (let limit: TimeLimit | undefined; ; ) {
+    for (let waited = false; ; waited = true) {
       const session = this.#held();
       // Who sends the transaction, or says of a write that it was not sent, says that it was aborted.
       if (session?.newest === undefined || call?.signal?.aborted) return undefined;
@@ -78,8 +78,7 @@ export class Reads {
         return answer;
       }
       // Once: where writes follow each other without a gap, the server answers.
-      if (closed === undefined || limit !== undefined) return undefined;
-      limit = new TimeLimit(this.#purpose, call);
+      if (closed === undefined || waited) return undefined;
       await limit.wait(this.#gates.passed(closed), ownWrite);
     }
   }
@@ -127,7 +126,7 @@ export class Reads {
       // A second attempt would say no more than the first: the server is asked for the value instead.
       if (session === undefined || closed || asked || !this.#mayAcquire(op, name, session)) {
         this.misses += 1;
-        return await this.#ask(op, asked ? limit.step({}) : call);
+        return await this.#ask(op, asked ? limit.step() : call);
       }
       const underWay = session.acquisitions.get(name);
       if (underWay !== undefined) {

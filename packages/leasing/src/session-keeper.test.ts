@@ -1,5 +1,5 @@
 import { EtcdError, toBytes } from "@etcdkit/core";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { ManualClock } from "../../core/test/manual-clock.js";
 import { FakeServices } from "../test/fake-services.js";
 import { LeasingKeys } from "./leasing-keys.js";
@@ -70,6 +70,43 @@ describe("sessions", () => {
     const next = sessions.ready(limit());
     await clock.advance(200);
     await next;
+    await sessions.close();
+  });
+
+  it("that are lost before they are open are followed by another after a pause, and nobody waits busily meanwhile", async () => {
+    const { services, clock, life, sessions } = await kept();
+    let open: (created: { readonly revision: bigint }) => void = () => undefined;
+    services.watchCreated = new Promise((resolve) => {
+      open = resolve;
+    });
+    services.lose();
+    await clock.advance(2_000);
+    expect(services.granted).toEqual([1n, 2n]);
+    // Every look moves its clock on, so that who looks for ever comes to an end.
+    let looks = 0;
+    const looking = { now: () => looks++, setTimer: () => () => undefined };
+    const ready = sessions.ready(
+      new TimeLimit({ clock: looking, life: life.signal, defaultMs: 1_000 }, undefined),
+    );
+    services.lose();
+    services.watchCreated = Promise.resolve({ revision: 1n });
+    open({ revision: 1n });
+    await clock.settle();
+    await clock.advance(2_000);
+    expect((await ready).leaseId).toBe(3n);
+    expect(looks).toBeLessThan(20);
+    await sessions.close();
+  });
+
+  it("that cannot be opened leave no lease behind", async () => {
+    const { services, clock, sessions, limit } = await kept();
+    const open = vi.spyOn(services.watcher, "open").mockImplementationOnce(() => {
+      throw new EtcdError("UNAVAILABLE", "nothing to watch with");
+    });
+    services.lose();
+    await clock.advance(4_000);
+    expect((await sessions.ready(limit())).leaseId).toBe(3n);
+    expect([open.mock.calls.length, services.revoked]).toEqual([2, [1n, 2n]]);
     await sessions.close();
   });
 

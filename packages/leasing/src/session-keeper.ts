@@ -77,17 +77,17 @@ export class SessionKeeper {
   /** Lets a session be used until it ends. */
   async #serve(session: LeasingSession): Promise<void> {
     const { signal } = session;
-    const ended = new Promise<void>((resolve) => {
+    this.#current = session;
+    this.#announce();
+    await new Promise<void>((resolve) => {
       const onEnd = (): void => {
         this.#opened = this.#announcement();
         resolve();
       };
       signal.addEventListener("abort", onEnd, { once: true });
+      // It may have ended before it was open. Those who were told of it wait for the next one, not for this one again.
       if (signal.aborted) onEnd();
     });
-    this.#current = session;
-    this.#announce();
-    await ended;
     this.#current = undefined;
     this.#failure = signal.reason;
     const closing = session.closed().finally(() => this.#ending.delete(closing));

@@ -1,4 +1,12 @@
-import { type CallOptions, type Clock, EtcdError, noteOutcome, type Outcome } from "@etcdkit/core";
+import {
+  CallLimits,
+  type CallOptions,
+  type Clock,
+  EtcdError,
+  isEtcdError,
+  noteOutcome,
+  type Outcome,
+} from "@etcdkit/core";
 
 /** What a {@link TimeLimit} is made for. */
 export interface Purpose {
@@ -24,18 +32,16 @@ export class TimeLimit {
   }
 
   /** The options of a step. Those of the caller, but that all steps together have the time that one call was given. */
-  step(own: Pick<CallOptions, "idempotent">): CallOptions {
-    const { signal, timeoutMs, requireLeader, headers } = this.#options ?? {};
-    const leftMs = timeoutMs === undefined ? undefined : Math.max(this.#leftMs(), 1);
-    return { signal, timeoutMs: leftMs, requireLeader, headers, ...own };
+  step(): CallOptions | undefined {
+    const options = this.#options;
+    if (options?.timeoutMs === undefined) return options;
+    return { ...options, timeoutMs: Math.max(this.#leftMs(), 1) };
   }
 
   /** Refuses to begin another step when the caller, the clock or the end of everything says so. */
   check(what: string): void {
-    const { life, outcome } = this.#purpose;
-    if (this.#options?.signal?.aborted) throw this.#aborted();
-    if (life.aborted) throw closed(life, outcome);
-    if (this.#leftMs() <= 0) throw this.#timeUp(what, undefined);
+    const { life } = this.#purpose;
+    if (this.#options?.signal?.aborted || life.aborted || this.#leftMs() <= 0) throw this.#end(what);
   }
 
   /**
@@ -45,45 +51,51 @@ export class TimeLimit {
    * @param cause - Asked, when time is up, for why it took so long.
    */
   async wait<T>(awaited: Promise<T>, what: string, cause?: () => unknown): Promise<T> {
+    const { clock, life } = this.#purpose;
+    const timeoutMs = Math.max(this.#leftMs(), 0);
+    const limits = new CallLimits(what, { signal: this.#options?.signal, timeoutMs }, clock);
+    limits.follow(life);
+    try {
+      return await limits.race(awaited);
+    } catch (error) {
+      throw limits.signal.aborted && error === limits.signal.reason ? this.#end(what, cause) : error;
+    } finally {
+      limits.end();
+    }
+  }
+
+  /**
+   * Does a step that comes before the write. The write was not sent, whatever has become of the step; so the step does not
+   * hear of the caller's reason, which would tell of the step's outcome.
+   */
+  async before<T>(step: (call: CallOptions) => Promise<T>, what: string): Promise<T> {
     this.check(what);
-    const { clock, life, outcome } = this.#purpose;
-    const signal = this.#options?.signal;
-    return await new Promise<T>((resolve, reject) => {
-      const onAbort = (): void => settle(() => reject(this.#aborted()));
-      const onEnd = (): void => settle(() => reject(closed(life, outcome)));
-      const cancel = clock.setTimer(
-        this.#leftMs(),
-        () => settle(() => reject(this.#timeUp(what, cause?.()))),
-        true,
-      );
-      const settle = (how: () => void): void => {
-        cancel();
-        signal?.removeEventListener("abort", onAbort);
-        life.removeEventListener("abort", onEnd);
-        how();
-      };
-      signal?.addEventListener("abort", onAbort, { once: true });
-      life.addEventListener("abort", onEnd, { once: true });
-      awaited.then(
-        (value) => settle(() => resolve(value)),
-        (error: unknown) => settle(() => reject(error)),
-      );
-    });
+    const over = new AbortController();
+    try {
+      return await this.wait(step({ ...this.step(), signal: over.signal }), what);
+    } catch (error) {
+      if (!isEtcdError(error) || error.outcome === "not-applied") throw error;
+      const { code, message, endpoint, grpcCode } = error;
+      throw new EtcdError(code, message, { outcome: "not-applied", endpoint, grpcCode, cause: error });
+    } finally {
+      over.abort();
+    }
   }
 
   #leftMs(): number {
     return this.#deadline - this.#purpose.clock.now();
   }
 
-  #aborted(): unknown {
-    const reason: unknown = this.#options?.signal?.reason;
-    if (this.#purpose.outcome !== undefined) noteOutcome(reason, this.#purpose.outcome);
-    return reason;
-  }
-
-  #timeUp(what: string, cause: unknown): EtcdError {
-    const { outcome } = this.#purpose;
-    return new EtcdError("DEADLINE", `time was up while waiting for ${what}`, { outcome, cause });
+  /** What a call rejects with that was ended while it waited. */
+  #end(what: string, cause?: () => unknown): unknown {
+    const { life, outcome } = this.#purpose;
+    const { signal } = this.#options ?? {};
+    if (signal?.aborted) {
+      if (outcome !== undefined) noteOutcome(signal.reason, outcome);
+      return signal.reason;
+    }
+    if (life.aborted) return closed(life, outcome);
+    return new EtcdError("DEADLINE", `time was up while waiting for ${what}`, { outcome, cause: cause?.() });
   }
 }
 

@@ -9,6 +9,7 @@ import {
   type ResultOf,
   type TxnOp,
   type TxnResult,
+  type WireRange,
 } from "@etcdkit/core";
 import type { Entry } from "./entries.js";
 import { larger } from "./larger.js";
@@ -17,9 +18,9 @@ import type { LeasingGround, LeasingSession } from "./leasing-session.js";
 import { type ForeignOwner, Owners } from "./owners.js";
 import { revoked } from "./revocation.js";
 import type { SessionKeeper } from "./session-keeper.js";
-import { type Purpose, TimeLimit } from "./time-limit.js";
+import type { TimeLimit } from "./time-limit.js";
 import type { WriteGates } from "./write-gates.js";
-import { deletedRanges, planOf, type WriteOp, type WritePlan } from "./write-plan.js";
+import { deletedRanges, type WriteOp, type WritePlan } from "./write-plan.js";
 
 /** One single key of a write. */
 interface Claim {
@@ -51,19 +52,15 @@ export class Writes {
   readonly #gates: WriteGates;
   readonly #sessions: SessionKeeper;
   readonly #owners: Owners;
-  readonly #purpose: Purpose;
 
-  constructor(ground: LeasingGround, gates: WriteGates, sessions: SessionKeeper, purpose: Purpose) {
+  constructor(ground: LeasingGround, gates: WriteGates, sessions: SessionKeeper) {
     this.#ground = ground;
     this.#gates = gates;
     this.#sessions = sessions;
-    this.#purpose = { ...purpose, outcome: "not-applied" };
     this.#owners = new Owners(ground.kv, ground.keys);
   }
 
-  async execute<O extends WriteOp>(op: O, call: CallOptions | undefined): Promise<ResultOf<O>> {
-    const plan = planOf(op);
-    const limit = new TimeLimit(this.#purpose, call);
+  async execute<O extends WriteOp>(op: O, plan: WritePlan, limit: TimeLimit): Promise<ResultOf<O>> {
     /** Ownerships of ours that memory does not know of, as the server has told. */
     let told = new Map<string, bigint>();
     for (let last: LeasingSession | undefined; ; ) {
@@ -71,18 +68,11 @@ export class Writes {
       const session = await this.#sessions.ready(limit);
       if (session !== last) told = new Map();
       last = session;
-      const bounds: bigint[] = [];
-      for (const range of plan.ranges) bounds.push(await this.#owners.clear(session, range, limit));
+      const bounds = await this.#clear(session, plan.ranges, limit);
+      if (bounds === undefined) continue;
       const departure = isSingle(plan) ? session.departures.expect(firstName(plan)) : undefined;
       try {
-        const answer = await this.#attempt(
-          op,
-          session,
-          plan,
-          bounds,
-          told,
-          limit.step({ idempotent: call?.idempotent }),
-        );
+        const answer = await this.#attempt(op, session, plan, bounds, told, limit.step());
         if ("result" in answer) return answer.result;
         const { foreign, askedAt } = answer;
         if (askedAt !== undefined && departure !== undefined) {
@@ -95,6 +85,21 @@ export class Writes {
     }
   }
 
+  /** For each range, the newest creation of a leasing key of ours; `undefined`: the session is over. */
+  async #clear(
+    session: LeasingSession,
+    ranges: readonly WireRange[],
+    limit: TimeLimit,
+  ): Promise<readonly bigint[] | undefined> {
+    const bounds: bigint[] = [];
+    for (const range of ranges) {
+      const bound = await this.#owners.clear(session, range, limit);
+      if (bound === undefined) return undefined;
+      bounds.push(bound);
+    }
+    return bounds;
+  }
+
   /** Sends the write, with the gates of its keys closed until memory knows of it. */
   async #attempt<O extends WriteOp>(
     op: O,
@@ -102,7 +107,7 @@ export class Writes {
     plan: WritePlan,
     bounds: readonly bigint[],
     told: Map<string, bigint>,
-    call: CallOptions,
+    call: CallOptions | undefined,
   ): Promise<{ readonly result: ResultOf<O> } | Refusal> {
     const ranges = plan.ranges.map(namesOf);
     const open = this.#gates.close(plan.keys.keys(), ranges);
@@ -119,7 +124,8 @@ export class Writes {
       if (!answer.succeeded) return this.#refused(answer, attempt, told);
       const result = { ...(answer.responses[0] as ResultOf<O>), header: answer.header };
       const refresh = answer.responses[1] as TxnResult | undefined;
-      this.#learn(op, result, owned, refresh, attempt);
+      if (call?.idempotent === true) this.#doubt(attempt, new Error("an idempotent write may happen again"));
+      else this.#learn(op, result, owned, refresh, attempt);
       return { result };
     } catch (error) {
       if (outcomeOf(error) !== "not-applied") this.#doubt(attempt, error);
@@ -179,8 +185,9 @@ export class Writes {
     result: ResultOf<O>,
     owned: readonly Claim[],
     refresh: TxnResult | undefined,
-    { session, claims, plan }: Attempt,
+    attempt: Attempt,
   ): void {
+    const { session, claims } = attempt;
     const { header } = result as { readonly header: ResponseHeader };
     if (op.type === "delete") {
       for (const { entry } of claims)
@@ -189,24 +196,24 @@ export class Writes {
     for (const [i, { entry }] of owned.entries()) {
       const read = (refresh?.responses[i] as RangeResult | undefined)?.kvs[0];
       const pair =
-        read !== undefined && isPlainPut(op) ? { ...read, value: op.value, lease: op.leaseId ?? 0n } : read;
+        read !== undefined && isPlainPut(op)
+          ? { ...read, value: new Uint8Array(op.value), lease: op.leaseId ?? 0n }
+          : read;
       if (entry !== undefined) learn(session, entry, pair, header.revision);
     }
     for (const range of deletedRanges(op, result)) {
       for (const entry of session.entries.within(range)) learn(session, entry, undefined, header.revision);
     }
-    const { keys } = this.#ground;
-    const meddled = claims.some(({ key }) => keys.nameIn(key) !== undefined);
-    if (meddled || plan.ranges.some((range) => keys.meets(namesOf(range)))) {
-      session.end(new Error("leasing keys were written through the leasing client itself"));
-    }
+    this.#notice(attempt);
   }
 
   /**
-   * Nobody knows whether the write has happened, or will. What it is about is given up, and not taken up again under the
-   * ownership that the write relies on: it may still be on its way, and once that ownership is over the server refuses it.
+   * Nobody knows whether the write will still happen: of an idempotent one that has succeeded, an earlier attempt may be on
+   * its way. What it is about is given up, and not taken up again under the ownership that the write relies on: once that
+   * ownership is over, the server refuses the write.
    */
-  #doubt({ session, claims, bounds, plan }: Attempt, error: unknown): void {
+  #doubt(attempt: Attempt, error: unknown): void {
+    const { session, claims, bounds, plan } = attempt;
     for (const revision of [...bounds, ...claims.map(({ token }) => token)]) {
       this.#ground.doubtedUpTo = larger(this.#ground.doubtedUpTo, revision);
     }
@@ -214,6 +221,16 @@ export class Writes {
     for (const range of plan.ranges) doubted.push(...session.entries.within(namesOf(range)));
     if (doubted.length > mostDoubts) session.end(error);
     else for (const entry of doubted) session.drop(entry);
+    this.#notice(attempt);
+  }
+
+  /** Nothing is known of what is owned when leasing keys were written like other keys. */
+  #notice({ session, claims, plan }: Attempt): void {
+    const { keys } = this.#ground;
+    const meddled = claims.some(({ key }) => keys.nameIn(key) !== undefined);
+    if (meddled || plan.ranges.some((range) => keys.meets(namesOf(range)))) {
+      session.end(new Error("leasing keys were written through the leasing client itself"));
+    }
   }
 }
 

@@ -48,6 +48,8 @@ export class FakeServices {
   refusal: Error | undefined;
   attempts = 0;
   held = true;
+  /** What the creation of the next watches comes to. */
+  watchCreated: Promise<{ readonly revision: bigint }> = Promise.resolve({ revision: 1n });
   readonly #losses: AbortController[] = [];
   readonly #watches: FakeWatch[] = [];
 
@@ -75,7 +77,7 @@ export class FakeServices {
   };
   readonly watcher: WatchOpener = {
     open: () => {
-      const watch = new FakeWatch();
+      const watch = new FakeWatch(this.watchCreated);
       this.#watches.push(watch);
       return watch;
     },
@@ -115,11 +117,15 @@ export class FakeServices {
 
 /** A watch that delivers what a test feeds it with. */
 export class FakeWatch implements Watch {
-  readonly created: Promise<{ readonly revision: bigint }> = Promise.resolve({ revision: 1n });
+  readonly created: Promise<{ readonly revision: bigint }>;
   isClosed = false;
   readonly #batches: WatchBatch[] = [];
   #failure: Error | undefined;
   #wake: () => void = () => undefined;
+
+  constructor(created: Promise<{ readonly revision: bigint }>) {
+    this.created = created;
+  }
 
   deliver(batch: WatchBatch): void {
     this.#batches.push(batch);

@@ -1,9 +1,12 @@
+import { Buffer } from "node:buffer";
 import {
   type CallOptions,
+  compare,
   EtcdError,
   type KvExecutor,
   type Op,
   op,
+  outcomeOf,
   type ResultOf,
   utf8,
 } from "@etcdkit/core";
@@ -224,6 +227,76 @@ describeNewestEtcd("a leasing client", (etcd) => {
       released.open();
     });
   }
+
+  for (const [name, write, type] of [
+    ["put", (kv: LeasingKv, key: string) => kv.put(key, "twice", { idempotent: true }), "put"],
+    [
+      "deletion of a range",
+      (kv: LeasingKv, key: string) => kv.delete({ prefix: key }, { idempotent: true }),
+      "delete",
+    ],
+  ] as const) {
+    it.concurrent(`is not deceived by the first attempt at an idempotent ${name} that happens only after the second`, async () => {
+      await using client = await trappedProgram(uniqueKey("leasing"));
+      const key = uniqueKey();
+      await client.kv.put(key, "old");
+      await client.kv.get(key);
+      let happen: () => Promise<unknown> = unknown;
+      client.traps.push({
+        match: isGuarded(type),
+        meet: (carry) => {
+          happen = carry;
+          return carry();
+        },
+      });
+      await write(client.kv, key);
+      await client.kv.put(key, "new");
+      await client.kv.get(key);
+      await happen();
+      expect(await textOf(client.kv, key)).toBe(await textOf(client.plain, key));
+    });
+  }
+
+  it.concurrent("says of a transaction that waited for another write in vain that it was not sent", async () => {
+    await using client = await trappedProgram(uniqueKey("leasing"));
+    const key = uniqueKey();
+    await client.kv.get(key);
+    const held = gate();
+    client.traps.push({ match: isGuarded("put"), meet: (carry) => held.pass().then(carry) });
+    const put = client.kv.put(key, "new");
+    await held.reached;
+    const txn = (call: CallOptions) =>
+      client.kv.txn({ compare: [compare.exists(key)], success: [op.put(key, "newer")] }, call);
+    expect((await rejection(() => txn({ timeoutMs: 50 }))).error).toMatchObject({
+      ...{ code: "DEADLINE", outcome: "not-applied" },
+    });
+    const caller = new AbortController();
+    const aborted = txn({ signal: caller.signal });
+    caller.abort(new Error("changed my mind"));
+    await expect(aborted).rejects.toBe(caller.signal.reason);
+    expect(outcomeOf(caller.signal.reason)).toBe("not-applied");
+    held.open();
+    await put;
+    expect(await client.plain.get(key)).toMatchObject({ version: 1n });
+  });
+
+  it.concurrent("keeps no bytes of an op that its caller may change", async () => {
+    const prefix = uniqueKey("leasing");
+    await using client = await trappedProgram(prefix);
+    const name = uniqueKey();
+    const [key, value] = [Buffer.from(name), Buffer.from("value")];
+    await client.kv.execute({ type: "range", key });
+    await client.kv.execute({ type: "put", key, value });
+    value.fill(0);
+    const first = await client.kv.get(name);
+    expect(first && utf8(first.value)).toBe("value");
+    first?.value.fill(0);
+    expect(await textOf(client.kv, name)).toBe("value");
+    key.fill(0);
+    // Tied to a lease of its own, it is given up.
+    await client.kv.put(name, "", { leaseId: (await client.leases.grant(60)).id });
+    await vi.waitFor(async () => expect((await client.plain.range({ prefix })).count).toBe(0));
+  });
 
   it.concurrent("does not take up an ownership that a deletion of unknown outcome relies on", async () => {
     await using client = await trappedProgram(uniqueKey("leasing"));
