@@ -12,6 +12,7 @@ import {
   type Protection,
   protections,
   type WriteCounts,
+  type Writer,
 } from "./messages.js";
 
 /** What a contender needs. */
@@ -22,6 +23,8 @@ export interface Contention {
   readonly stopped: AbortSignal;
   openSession(): Promise<Session>;
   tell(message: FromWorker): void;
+  /** Waits here with what it has decided to write, when it is told to. */
+  beforeWriting(writer: Writer): Promise<void>;
   /** Shows the resource outside of etcd a token. */
   writeFenced(kind: Kind, token: string): Promise<void>;
   readonly counts: Record<Protection, WriteCounts> & {
@@ -73,7 +76,7 @@ async function hold(contention: Contention, session: Session, held: Held): Promi
   const token = held.fencingToken.toString();
   const leaseId = session.leaseId.toString();
   tell({ type: "acquired", kind, token, leaseId, ttlSeconds: session.ttlSeconds });
-  let [heldUs, actedUs, lostUs]: (number | undefined)[] = [];
+  let [heldUs, agreedUs, actedUs, lostUs]: (number | undefined)[] = [];
   /** Asks whether it holds. The time is taken before: it was held then, if it is said to be held now. */
   const believes = (): boolean => {
     const askedUs = nowUs();
@@ -91,14 +94,15 @@ async function hold(contention: Contention, session: Session, held: Held): Promi
     const forMs = chance.happens(0.2) ? chance.between(1_000, 2_500) : chance.between(20, 250);
     const until = performance.now() + forMs;
     while (performance.now() < until && !stopped.aborted && lostUs === undefined) {
-      await act(contention, held, believes, () => {
+      await act(contention, held, { token, leaseId }, believes, (heldAtUs) => {
+        agreedUs = heldAtUs;
         actedUs = nowUs();
       });
     }
   } finally {
     clearInterval(heartbeat);
     if (lostUs === undefined) believes();
-    const told = { kind, token, leaseId, acquiredUs, heldUs, actedUs, lostUs };
+    const told = { kind, token, leaseId, acquiredUs, heldUs, agreedUs, actedUs, lostUs };
     // What follows ends the belief: it aborts the signal, which is no loss. What was lost is given back as well: after a
     // stall it may be found not to be lost after all.
     const release = held.giveBack();
@@ -116,19 +120,22 @@ async function hold(contention: Contention, session: Session, held: Held): Promi
 async function act(
   contention: Contention,
   held: Held,
+  writer: Writer,
   believes: () => boolean,
-  begins: () => void,
+  begins: (agreedUs: number) => void,
 ): Promise<void> {
   const { kind, kv, chance } = contention;
-  const token = held.fencingToken.toString();
+  const { token } = writer;
   const limits = { signal: held.signal, timeoutMs: 3_000 };
   try {
     const read = await Promise.all(
       protections.map(async (each) => (await kv.get(documentKey(kind, each), limits))?.modRevision ?? 0n),
     );
+    const agreedUs = nowUs(); // not later than it did
     if (!believes()) return;
+    await contention.beforeWriting(writer);
     await delay(chance.between(10, 50));
-    begins();
+    begins(agreedUs);
     const writing = protections.map((each, index) => {
       const document: Document = { token, after: (read[index] ?? 0n).toString() };
       return write(contention, held, each, JSON.stringify(document));

@@ -2,10 +2,11 @@ import { type ChildProcess, fork } from "node:child_process";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type Bridge, openBridge, startWatchdog } from "@etcdkit/testing";
 import type { Chance } from "./chance.js";
-import type { Assignment, FromWorker, ToWorker } from "./messages.js";
+import type { Assignment, FromWorker, ToWorker, Writer } from "./messages.js";
 
 /** A process that contends, behind bridges of its own. */
 export interface Contender extends AsyncDisposable {
@@ -16,6 +17,13 @@ export interface Contender extends AsyncDisposable {
   /** Stops it in its tracks (SIGSTOP), until {@link Contender.resume}. */
   pause(): void;
   resume(): void;
+  /**
+   * Waits until it has asked whether it holds, was told so, and is about to write. It then waits for
+   * {@link Contender.letWrite}. Undefined when it does not come to that in time.
+   */
+  holdWrite(withinMs: number): Promise<Writer | undefined>;
+  /** To be called after each {@link Contender.holdWrite}. */
+  letWrite(): void;
   /** Resolves when the process has ended by itself. */
   readonly ended: Promise<void>;
 }
@@ -78,22 +86,36 @@ function startContender(
 ): Contender {
   const assignment: Assignment = { endpoints: bridges.map(({ endpoint }) => endpoint), seed };
   const child = fork(fileURLToPath(new URL("./worker.js", import.meta.url)), [JSON.stringify(assignment)]);
-  child.on("message", (message) => hear(message as FromWorker));
+  let holdsWrite = (_writer: Writer): void => undefined;
+  child.on("message", (message: FromWorker) => {
+    if (message.type === "writing") holdsWrite(message);
+    else hear(message);
+  });
+  const send = (message: ToWorker): void => void (child.connected && child.send(message, () => undefined));
   const ended = new Promise<void>((resolve) => {
     const end = (how: string): void => {
       if (how !== "0") hear({ type: "problem", text: `the process has ended: ${how}` });
       resolve();
     };
-    child.once("exit", (code, signal) => end(String(code ?? signal)));
+    // Not `exit`: what it said last may come after that.
+    child.once("close", (code, signal) => end(String(code ?? signal)));
     child.once("error", ({ message }) => end(message)); // it never began
   });
   return {
     worker,
     bridges,
     pid: child.pid ?? 0,
-    send: (message) => void (child.connected && child.send(message, () => undefined)),
+    send,
     pause: () => void child.kill("SIGSTOP"),
     resume: () => void child.kill("SIGCONT"),
+    async holdWrite(withinMs) {
+      const told = new Promise<Writer>((resolve) => {
+        holdsWrite = resolve;
+      });
+      send({ type: "announce" });
+      return await Promise.race([told, delay(withinMs, undefined, { ref: false })]);
+    },
+    letWrite: () => send({ type: "write" }),
     ended,
     async [Symbol.asyncDispose]() {
       if (runs(child)) child.kill("SIGKILL"); // it ends a paused process as well

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { EtcdCluster } from "@etcdkit/testing";
+import { compareVersions, type EtcdCluster } from "@etcdkit/testing";
 import type { Chance } from "./chance.js";
 import { nowUs } from "./clock.js";
 import type { Contender } from "./contenders.js";
 import type { Administration } from "./leaders.js";
-import { type Kind, kinds } from "./messages.js";
+import { type Kind, kinds, type Writer } from "./messages.js";
+import type { JournalWatch } from "./watch-journal.js";
 
 /** Who holds, as its process has told. */
 export interface Holder {
@@ -19,6 +20,7 @@ export interface Rig {
   readonly contenders: readonly Contender[];
   readonly cluster: EtcdCluster;
   readonly administration: Administration;
+  readonly journal: Pick<JournalWatch, "gone">;
   readonly holders: ReadonlyMap<Kind, Holder>;
   readonly chance: Chance;
   /** When each lease that was revoked was gone, in microseconds of the shared clock; infinite until that is known. */
@@ -32,7 +34,7 @@ interface Target {
   readonly contender: Contender;
   /** Of the session that holds, where the target holds: the fault is to outlast it, or not quite. */
   readonly ttlMs: number;
-  readonly leaseId: string | undefined;
+  readonly holds: boolean;
 }
 
 type Fault = (target: Target, rig: Rig) => Promise<void>;
@@ -88,16 +90,47 @@ const pauses: Readonly<Record<string, Fault>> = {
 
 const contenderFaults: Readonly<Record<string, Fault>> = { ...cuts, ...pauses };
 
-/** Ends the lease of a holder, who is to be told at once: so nothing else may be wrong then. */
-async function revoke({ leaseId }: Target, { administration, revoked }: Rig): Promise<void> {
-  if (leaseId === undefined) return;
-  revoked.set(leaseId, Number.POSITIVE_INFINITY); // before: the holder may know at once
-  await administration.revoke(leaseId);
-  revoked.set(leaseId, nowUs());
-  await delay(1_000);
+/** What happens to somebody who has asked whether he holds, and is about to write. */
+type WriterFault = (writer: Writer, contender: Contender, rig: Rig) => Promise<void>;
+
+const writerFaults = {
+  /** Here the write comes too late for certain, whatever else the run brings about. */
+  "pause before a write": async ({ token }, contender, { journal }) => {
+    contender.pause();
+    await journal.gone(token, 30_000);
+    contender.resume();
+  },
+  /** Ends the lease of a holder, who is to be told at once: so nothing else may be wrong then. */
+  revocation: async ({ leaseId }, _, { administration, revoked }) => {
+    revoked.set(leaseId, Number.POSITIVE_INFINITY); // before: the holder may know at once
+    await administration.revoke(leaseId);
+    revoked.set(leaseId, nowUs());
+    await delay(1_000);
+  },
+} satisfies Record<string, WriterFault>;
+type WriterFaultName = keyof typeof writerFaults;
+
+function isOfWriter(name: string): name is WriterFaultName {
+  return name in writerFaults;
 }
 
-const leaderFaults: Readonly<Record<string, (rig: Rig) => Promise<void>>> = {
+/** Who holds writes within a fraction of this. */
+const writesWithinMs = 3_000;
+
+/** Whether it came to pass. */
+async function atWrite(fault: WriterFault, contender: Contender, rig: Rig): Promise<boolean> {
+  const writer = await contender.holdWrite(writesWithinMs);
+  try {
+    if (writer !== undefined) await fault(writer, contender, rig);
+  } finally {
+    contender.letWrite();
+  }
+  return writer !== undefined;
+}
+
+const leaderFaultNames = ["leader moved", "leader paused"] as const;
+
+const leaderFaults: Readonly<Record<(typeof leaderFaultNames)[number], (rig: Rig) => Promise<void>>> = {
   "leader moved": ({ administration }) => administration.moveLeader().catch(() => undefined),
   "leader paused": async ({ administration, chance }) => {
     const leader = await administration.leader();
@@ -110,6 +143,14 @@ const leaderFaults: Readonly<Record<string, (rig: Rig) => Promise<void>>> = {
     }
   },
 };
+
+/**
+ * Whether a leader that was paused leaves leases alone which another one has kept alive since. Before 3.4.31 and 3.5.13 it
+ * revokes them, and no client can know (etcd-io/etcd#15247).
+ */
+export function canPauseLeaders(version: string): boolean {
+  return compareVersions(version, version.startsWith("3.4.") ? "3.4.31" : "3.5.13") >= 0;
+}
 
 /** After what links need to be mended when they were broken. */
 const settledMs = 5_000;
@@ -125,44 +166,63 @@ class Calm {
     return Math.min(since(worker), since("cluster")) > settledMs;
   }
 
-  async disturb(what: number | "cluster", fault: () => Promise<void>): Promise<void> {
+  async disturb<T>(what: number | "cluster", fault: () => Promise<T>): Promise<T> {
     if (what === "cluster") await this.#kept;
     this.#disturbedMs.set(what, Number.POSITIVE_INFINITY);
-    await fault();
+    const done = await fault();
     this.#disturbedMs.set(what, performance.now());
+    return done;
   }
 
   /** Lets the cluster be until something is done. */
-  async keep(task: () => Promise<void>): Promise<void> {
+  async keep<T>(task: () => Promise<T>): Promise<T> {
     const done = task();
     this.#kept = Promise.all([this.#kept, done]);
-    await done;
+    return await done;
   }
 }
 
-/** Does faults, two to contenders and one to the cluster at a time, for so long. All are undone in the end. */
+/**
+ * Does faults, two to contenders and one to the cluster at a time, for so long. All are undone in the end.
+ *
+ * Each half begins with those that the verdict cannot do without: what is left to chance may leave them out.
+ */
 export async function disturb(
   rig: Rig,
   forMs: number,
   withPauses: boolean,
   done: FaultCounts,
 ): Promise<void> {
-  const { chance, contenders } = rig;
+  const { chance, contenders, cluster } = rig;
   const until = performance.now() + forMs;
   const busy = new Set<number>();
   const calm = new Calm();
+  const owed: WriterFaultName[] = withPauses
+    ? Array(4).fill("pause before a write")
+    : Array(3).fill("revocation");
+
   const count = (name: string): void => void done.set(name, (done.get(name) ?? 0) + 1);
+
+  /** Whether it came to pass. */
+  function disturbContender(name: string, target: Target): Promise<boolean> {
+    const { contender } = target;
+    return calm.disturb(contender.worker, async () => {
+      if (isOfWriter(name)) return await calm.keep(() => atWrite(writerFaults[name], contender, rig));
+      await contenderFaults[name]?.(target, rig);
+      return true;
+    });
+  }
 
   async function disturbContenders(): Promise<void> {
     while (performance.now() < until) {
       const target = await choose(rig, busy);
       const { worker } = target.contender;
       if (!busy.has(worker)) {
-        const name = draw(chance, withPauses, target.leaseId !== undefined && calm.around(worker));
+        const first = owed.pop();
+        const name = first ?? draw(chance, withPauses, target.holds && calm.around(worker));
         busy.add(worker);
-        count(name);
-        if (name === "revocation") await calm.keep(() => revoke(target, rig));
-        else await calm.disturb(worker, async () => contenderFaults[name]?.(target, rig));
+        if (await disturbContender(name, target)) count(name);
+        else if (first !== undefined) owed.push(first);
         busy.delete(worker);
       }
       await delay(chance.between(100, withPauses ? 400 : 1_000));
@@ -170,11 +230,12 @@ export async function disturb(
   }
 
   async function disturbCluster(): Promise<void> {
+    const names = canPauseLeaders(cluster.version) ? leaderFaultNames : (["leader moved"] as const);
     while (performance.now() < until) {
       await delay(chance.between(5_000, 14_000));
-      const name = chance.oneOf(Object.keys(leaderFaults));
+      const name = chance.oneOf(names);
       count(name);
-      await calm.disturb("cluster", async () => leaderFaults[name]?.(rig));
+      await calm.disturb("cluster", async () => leaderFaults[name](rig));
     }
   }
 
@@ -201,7 +262,7 @@ async function choose({ chance, contenders, holders }: Rig, busy: ReadonlySet<nu
     const holder = holders.get(kind);
     const contender = contenders.find(({ worker }) => worker === holder?.worker);
     if (contender === undefined || holder === undefined || busy.has(contender.worker)) continue;
-    return { contender, ttlMs: holder.ttlSeconds * 1_000, leaseId: holder.leaseId };
+    return { contender, ttlMs: holder.ttlSeconds * 1_000, holds: true };
   }
-  return { contender: chance.oneOf(contenders), ttlMs: 3_000, leaseId: undefined };
+  return { contender: chance.oneOf(contenders), ttlMs: 3_000, holds: false };
 }

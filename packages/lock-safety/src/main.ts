@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import { parseCommand, usage } from "./command-line.js";
+import { canPauseLeaders } from "./faults.js";
 import { reportOf } from "./report.js";
 import { runContention } from "./run.js";
 
@@ -28,7 +29,10 @@ async function main(): Promise<number> {
   say(`${processes} processes for ${minutes} min (--seed ${seed} repeats what is left to chance)`);
   const recording = await runContention(command, interrupted);
   const { lines, failures } = reportOf(recording, minutes);
-  say(`etcd ${recording.etcdVersion}, three members`);
+  const { etcdVersion } = recording;
+  say(`etcd ${etcdVersion}, three members`);
+  if (!canPauseLeaders(etcdVersion))
+    say(`left out: pauses of leaders, after which etcd ${etcdVersion} may revoke leases that live`);
   for (const line of lines) say(line);
   for (const failure of failures) say(`FAILED: ${failure}`);
   return failures.length === 0 ? 0 : 1;
@@ -41,5 +45,5 @@ try {
   const explained = error === interrupted.reason || error instanceof TypeError || error instanceof RangeError;
   process.stderr.write(`${explained && error instanceof Error ? error.message : inspect(error)}\n`);
 }
-// Left to itself, Node now and then never ends: it waits for the handles of sockets that were reset (Node 24).
+// What an interruption has cut short is not waited for.
 process.exit(code);

@@ -46,8 +46,9 @@ export interface Hold {
   readonly acquiredUs: number;
   /** Shortly before `isHeld()` said yes for the last time; undefined when it never did. */
   readonly heldUs: number | undefined;
-  /** When the last action began that `isHeld()` had agreed to. */
+  /** When the last action began, and shortly before `isHeld()` had agreed to it. */
   readonly actedUs: number | undefined;
+  readonly agreedUs: number | undefined;
   /** When the signal aborted or `isHeld()` first said no; undefined when the lock was given back. */
   readonly lostUs: number | undefined;
 }
@@ -61,6 +62,12 @@ export interface WriteCounts {
   failed: number;
 }
 
+/** Who is about to write. */
+export interface Writer {
+  readonly token: string;
+  readonly leaseId: string;
+}
+
 export type FromWorker =
   | { readonly type: "ready" }
   | {
@@ -72,6 +79,8 @@ export type FromWorker =
     }
   | { readonly type: "held"; readonly hold: Omit<Hold, "worker"> }
   | { readonly type: "fenced"; readonly id: number; readonly kind: Kind; readonly token: string }
+  /** It holds, is about to write, and waits for leave: see {@link ToWorker} `announce`. */
+  | ({ readonly type: "writing" } & Writer)
   | { readonly type: "problem"; readonly text: string }
   | {
       readonly type: "finished";
@@ -84,4 +93,7 @@ export type ToWorker =
   | { readonly type: "stop" }
   /** Keep the event loop busy. */
   | { readonly type: "stall"; readonly ms: number }
+  /** Tell of the next write, after `isHeld()` has agreed to it, and wait for `write` before it. */
+  | { readonly type: "announce" }
+  | { readonly type: "write" }
   | { readonly type: "fenced"; readonly id: number; readonly accepted: boolean };

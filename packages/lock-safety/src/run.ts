@@ -44,7 +44,7 @@ export async function runContention(
   const { holders, holds } = scene;
   const revoked = new Map<string, number>();
   const faults: FaultCounts = new Map();
-  const rig = { contenders: contenders.all, cluster, administration, holders, chance, revoked };
+  const rig = { contenders: contenders.all, cluster, administration, journal, holders, chance, revoked };
   const halfMs = (minutes * 60_000) / 2;
 
   const contend = async (): Promise<number> => {

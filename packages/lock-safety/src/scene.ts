@@ -84,6 +84,7 @@ export function createScene(): Scene {
           }
           break;
         case "ready":
+        case "writing": // the fault that asked for it
       }
     },
   };

@@ -45,6 +45,7 @@ const hold = (token: string, fromMs: number, untilMs: number, more: Partial<Hold
   leaseId: token,
   acquiredUs: fromMs * 1_000,
   heldUs: untilMs * 1_000,
+  agreedUs: undefined,
   actedUs: undefined,
   lostUs: undefined,
   ...more,
@@ -81,6 +82,7 @@ describe("the verdict", () => {
       outOfOrder: 0,
       overlapMs: 0,
       actionOverlapMs: 0,
+      promptOverlapMs: 0,
       beliefAfterEndMs: 0,
       orphanMs: 0,
       violations: { guarded: 0, compared: 0, control: 0 },
@@ -114,7 +116,10 @@ describe("the verdict", () => {
     const { story, a, b } = orderly();
     expect(judge(story, [hold(b, 5, 6.5), hold(a, 1, 5.75)]).overlapMs).toBe(0.75);
     const late = judge(story, [hold(a, 1, 4, { actedUs: 6_250 }), hold(b, 5, 6.5)]);
-    expect([late.overlapMs, late.actionOverlapMs]).toEqual([0, 1.25]);
+    expect([late.overlapMs, late.actionOverlapMs, late.promptOverlapMs]).toEqual([0, 1.25, 1.25]);
+    const paused = hold(a, 1, 4, { agreedUs: 3_000, actedUs: 103_001 });
+    const slow = judge(story, [paused, hold(b, 5, 6.5)]);
+    expect([slow.actionOverlapMs, slow.promptOverlapMs]).toEqual([1.5, 0]);
     // Within another's: no longer than it was.
     expect(judge(story, [hold(a, 1, 20), hold(b, 5, 6)]).overlapMs).toBe(1);
   });

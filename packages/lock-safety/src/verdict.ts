@@ -13,6 +13,8 @@ export interface Figures {
   readonly overlapMs: number;
   /** The longest time from an action's being started by one holder, which `isHeld()` had agreed to, back to when another held. */
   readonly actionOverlapMs: number;
+  /** The same of actions that began at once: see {@link promptMs}. */
+  readonly promptOverlapMs: number;
   /** The longest time in which `isHeld()` said yes though the key was seen to be gone. */
   readonly beliefAfterEndMs: number;
   /** The longest time in which the oldest key was nobody's who knew of it. */
@@ -21,6 +23,12 @@ export interface Figures {
   readonly violations: Readonly<Record<Protection, number>>;
   readonly writes: Readonly<Record<Protection, number>>;
 }
+
+/**
+ * An action that begins so soon after `isHeld()` has agreed cannot meet another's: a lease of two seconds, the shortest, is
+ * believed in for so much less than it lives. One that begins later was paused, by us or by a machine that is busy.
+ */
+export const promptMs = 100;
 
 /**
  * Compares what holders believed and did with the truth of the server.
@@ -53,6 +61,9 @@ export function figuresOf(
         .length,
       overlapMs: longestOverlapMs(knowable, ({ heldUs }) => heldUs),
       actionOverlapMs: longestOverlapMs(knowable, ({ heldUs, actedUs = 0 }) => Math.max(heldUs, actedUs)),
+      promptOverlapMs: longestOverlapMs(knowable, (hold) =>
+        isPrompt(hold) ? Math.max(hold.heldUs, hold.actedUs ?? 0) : hold.heldUs,
+      ),
       beliefAfterEndMs: Math.max(0, ...knowable.map((hold) => (hold.heldUs - gone(hold)) / 1_000)),
       orphanMs: longestOrphanMs(reigns, new Map(all.map((hold) => [hold.token, hold.acquiredUs]))),
       violations: each((protection) => of(protection).filter(isViolation).length),
@@ -62,6 +73,10 @@ export function figuresOf(
 }
 
 type Believed = Hold & { readonly heldUs: number };
+
+function isPrompt({ agreedUs = 0, actedUs = 0 }: Hold): boolean {
+  return actedUs - agreedUs <= promptMs * 1_000;
+}
 
 /** Who was never told that they hold was handed something that was lost on the way, and knew it. */
 function believed(holds: readonly Hold[]): Believed[] {

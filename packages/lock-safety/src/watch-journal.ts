@@ -1,3 +1,4 @@
+import { EventEmitter, once } from "node:events";
 import { createClient } from "@connectrpc/connect";
 import { Event_EventType, prefixEnd, utf8 } from "@etcdkit/core";
 import { KV, Watch } from "@etcdkit/core/protocol";
@@ -7,6 +8,8 @@ import type { JournalEntry } from "./journal.js";
 
 /** All that happens to the keys of a run, seen by a plain watch behind the client's back. */
 export interface JournalWatch extends AsyncDisposable {
+  /** Waits until the key of a token was seen to be gone; `false` when it is still there after this time. */
+  gone(token: string, withinMs: number): Promise<boolean>;
   /** Waits until all is there that has happened up to now. */
   complete(): Promise<readonly JournalEntry[]>;
 }
@@ -18,11 +21,11 @@ export function watchJournal(cluster: EtcdCluster): JournalWatch {
   const plain = openGrpcTransport(cluster.endpoints[0] ?? "");
   const entries: JournalEntry[] = [];
   const closed = new AbortController();
-  const arrivals = new EventTarget();
+  const arrivals = new EventEmitter();
   async function* requests() {
     const value = { key: prefix, rangeEnd: prefixEnd(prefix), startRevision: 1n };
     yield { requestUnion: { case: "createRequest" as const, value } };
-    await new Promise<void>((resolve) => closed.signal.addEventListener("abort", () => resolve()));
+    await once(closed.signal, "abort");
   }
   async function read(): Promise<void> {
     const responses = createClient(Watch, plain.transport).watch(requests(), { signal: closed.signal });
@@ -35,21 +38,32 @@ export function watchJournal(cluster: EtcdCluster): JournalWatch {
         const deleted = type === Event_EventType.DELETE;
         entries.push({ deleted, key: utf8(kv.key), value, createRevision, modRevision, seenUs });
       }
-      arrivals.dispatchEvent(new Event("entries"));
+      arrivals.emit("entries");
     }
+    throw new Error("the journal has ended before its time");
   }
   const reading = read();
   reading.catch(() => undefined); // told by complete()
   return {
+    async gone(token, withinMs) {
+      const limit = AbortSignal.timeout(withinMs);
+      while (!isGone(entries, token)) {
+        if (limit.aborted) return false;
+        await Promise.race([once(arrivals, "entries", { signal: limit }), reading]).catch(
+          (error: unknown) => {
+            if (!limit.aborted) throw error;
+          },
+        );
+      }
+      return true;
+    },
     async complete() {
       const marker = { key: new TextEncoder().encode("lock-safety/end"), value: new Uint8Array() };
       const { header } = await createClient(KV, plain.transport).put(marker, { timeoutMs: 30_000 });
       const upTo = header?.revision ?? 0n;
+      const signal = AbortSignal.timeout(30_000);
       while ((entries.at(-1)?.modRevision ?? 0n) < upTo) {
-        const arrival = new Promise((resolve) =>
-          arrivals.addEventListener("entries", resolve, { once: true }),
-        );
-        await Promise.race([arrival, reading]);
+        await Promise.race([once(arrivals, "entries", { signal }), reading]);
       }
       return [...entries];
     },
@@ -59,4 +73,9 @@ export function watchJournal(cluster: EtcdCluster): JournalWatch {
       await plain[Symbol.asyncDispose]();
     },
   };
+}
+
+function isGone(entries: readonly JournalEntry[], token: string): boolean {
+  const created = entries.findIndex(({ createRevision }) => createRevision.toString() === token);
+  return entries.some(({ deleted, key }, i) => i > created && deleted && key === entries[created]?.key);
 }

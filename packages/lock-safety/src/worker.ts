@@ -8,7 +8,14 @@ import { createLeases } from "@etcdkit/lease";
 import { createWatcher } from "@etcdkit/watch";
 import { createChance } from "./chance.js";
 import { contend } from "./contender.js";
-import { type Assignment, type FromWorker, kinds, type ToWorker, type WriteCounts } from "./messages.js";
+import {
+  type Assignment,
+  type FromWorker,
+  kinds,
+  type ToWorker,
+  type WriteCounts,
+  type Writer,
+} from "./messages.js";
 
 const { endpoints, seed } = JSON.parse(process.argv.at(-1) ?? "") as Assignment;
 const connection = connect({ endpoints });
@@ -18,21 +25,38 @@ const watcher = createWatcher(connection);
 const stop = new AbortController();
 const answers = new Map<number, () => void>();
 let asked = 0;
+let announce = false;
+let leave = (): void => undefined;
 
 const tell = (message: FromWorker): void => void process.send?.(message);
 
 process.on("message", (message: ToWorker) => {
   if (message.type === "stop") stop.abort(new Error("the run is over"));
   else if (message.type === "fenced") answers.get(message.id)?.();
+  else if (message.type === "announce") announce = true;
+  else if (message.type === "write") giveLeave();
   else stall(message.ms);
 });
 // Whoever started us is gone.
 process.once("disconnect", () => process.exit(1));
 
-/** What a computation does that never lets go. */
+/** What a computation does that never lets go, without the heat: the machine has few processors. */
 function stall(ms: number): void {
-  const end = performance.now() + ms;
-  while (performance.now() < end);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+function beforeWriting(writer: Writer): Promise<void> {
+  if (!announce) return Promise.resolve();
+  announce = false;
+  tell({ type: "writing", ...writer });
+  return new Promise((resolve) => {
+    leave = resolve;
+  });
+}
+
+function giveLeave(): void {
+  announce = false;
+  leave();
 }
 
 function writeFenced(kind: (typeof kinds)[number], token: string): Promise<void> {
@@ -68,6 +92,7 @@ await Promise.all(
       stopped: stop.signal,
       openSession: () => openSession({ kv, leases, watcher }, { ttlSeconds: chance.oneOf([2, 3, 4, 5]) }),
       tell,
+      beforeWriting,
       writeFenced,
       counts,
     }),
