@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { access, mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
@@ -38,8 +38,8 @@ export async function buildGoProgram(
   const program = join(directory, `go-${await fingerprint(sources, version)}`);
   if (await exists(program)) return program;
   await mkdir(directory, { recursive: true });
-  // Another run may build at the same time: what has the final name is whole.
-  const unfinished = `${program}.${process.pid}`;
+  // Somebody else may build at the same time: what has the final name is whole.
+  const unfinished = `${program}.${randomUUID()}`;
   try {
     await run("go", ["build", "-trimpath", "-o", unfinished, "."], {
       cwd: sources,
