@@ -53,9 +53,11 @@ describeOldestAndNewestEtcd("etcdctl and our programs", (etcd) => {
       await using ours = await participant(cluster.connect());
       await using theirs = run("lock", "--ttl=2", lock);
       await theirs.line();
+      const waiting = pending(createMutex(ours.session, lock).lock({ timeoutMs: 20_000 }));
+      await untilKeys(ours.services.kv, `${lock}/`, 2);
       await theirs.kill();
-      expect(await createMutex(ours.session, lock).tryLock()).toBeUndefined();
-      await using held = await createMutex(ours.session, lock).lock({ timeoutMs: 20_000 });
+      expect(waiting.ended).toBe(false);
+      await using held = await waiting.done;
       expect(held.isHeld()).toBe(true);
     });
 
