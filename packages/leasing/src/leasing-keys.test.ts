@@ -21,6 +21,13 @@ describe("names of keys", () => {
     expect(new Set(names).size).toBe(keys.length);
   });
 
+  it("have one character for each byte, in short keys as in long ones", () => {
+    const all = Uint8Array.from({ length: 256 }, (_, i) => i);
+    expect(nameOf(all)).toBe(String.fromCharCode(...all));
+    expect(Array.from(all, (_, i) => nameOf(all.subarray(i, i + 1))).join("")).toBe(nameOf(all));
+    expect(nameOf(new Uint8Array(1_000_000)).length).toBe(1_000_000);
+  });
+
   it("say whether a key is in a range, with an end and without", () => {
     const range = namesOf({ key: key("b"), rangeEnd: key("d") });
     expect(["a", "b", "c", "d"].map((name) => holds(range, name))).toEqual([false, true, true, false]);

@@ -5,6 +5,8 @@ import { compareBytes, concatBytes, prefixEnd, type WireRange } from "@etcdkit/c
  * A key as something that maps can hold: each byte one character, so that the order of names is the order of keys.
  */
 export function nameOf(key: Uint8Array): string {
+  // A quarter of the time: V8 keeps short arrays on its own heap, and would have to move them for a `Buffer` to see them.
+  if (key.length <= 64) return Reflect.apply(String.fromCharCode, undefined, key);
   return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
 }
 
