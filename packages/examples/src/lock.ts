@@ -37,7 +37,7 @@ const lock = await mutex.lock();
 lock.signal.addEventListener("abort", () => console.log("stop working:", lock.signal.reason.code));
 
 await etcd.kv.delete(lock.key); // what an operator might do
-while (lock.isHeld()) await step();
+while (!lock.signal.aborted) await step();
 // #endregion
 
 async function step(): Promise<void> {
