@@ -3,9 +3,9 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { etcdCacheDirectory } from "./etcd-binaries.js";
-import { buildGoProgram, goVersion } from "./go-program.js";
+import { buildGoProgram, GoModulesError, goVersion } from "./go-program.js";
 
 const version = await goVersion();
 let sources: string;
@@ -18,6 +18,8 @@ beforeAll(async () => {
 });
 
 afterAll(() => Promise.all([sources, cache].map((folder) => rm(folder, { recursive: true, force: true }))));
+
+afterEach(() => void vi.unstubAllEnvs());
 
 const build = () => buildGoProgram(sources, "greetings", { XDG_CACHE_HOME: cache });
 const greet = (word: string) =>
@@ -38,8 +40,23 @@ describe.skipIf(version === undefined)("a Go program of one's own", () => {
 
   it("is not there when it cannot be built: the error is the compiler's", async () => {
     await greet("nothing");
-    await expect(build()).rejects.toThrow(/undefined: nothing/);
+    const error: unknown = await build().catch((thrown: unknown) => thrown);
+    expect(error).not.toBeInstanceOf(GoModulesError);
+    expect(error).toMatchObject({ message: expect.stringContaining("undefined: nothing") });
     const built = await readdir(join(etcdCacheDirectory({ XDG_CACHE_HOME: cache }), "..", "greetings"));
     expect(built.every((name) => /^go-[0-9a-f]{16}$/.test(name))).toBe(true);
+  }, 60_000);
+
+  it("is told from one whose modules cannot be fetched", async () => {
+    vi.stubEnv("GOPROXY", "off");
+    await writeFile(
+      join(sources, "main.go"),
+      'package main\n\nimport _ "example.com/absent"\n\nfunc main() {}\n',
+    );
+    await writeFile(
+      join(sources, "go.mod"),
+      "module example.com/greeting\n\ngo 1.21\n\nrequire example.com/absent v1.0.0\n",
+    );
+    await expect(build()).rejects.toThrow(GoModulesError);
   }, 60_000);
 });

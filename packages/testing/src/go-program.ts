@@ -18,6 +18,11 @@ export async function goVersion(): Promise<string | undefined> {
   }
 }
 
+/** The Go of this machine is too old, or the modules of a program cannot be fetched: the program may be fine. */
+export class GoModulesError extends Error {
+  override readonly name: string = "GoModulesError";
+}
+
 /**
  * Builds a Go program into a folder beside the cache of servers, unless it is there already: its name there changes with
  * the compiler and with anything that is built in.
@@ -25,7 +30,7 @@ export async function goVersion(): Promise<string | undefined> {
  * @param sources - The folder of its module, which lies flat in it.
  * @param name - The folder in the cache.
  * @returns Its path; undefined where there is no Go.
- * @throws Error with what `go build` said.
+ * @throws {@link GoModulesError} when its modules cannot be had; else Error with what `go build` said.
  */
 export async function buildGoProgram(
   sources: string,
@@ -41,16 +46,22 @@ export async function buildGoProgram(
   // Somebody else may build at the same time: what has the final name is whole.
   const unfinished = `${program}.${randomUUID()}`;
   try {
-    await run("go", ["build", "-trimpath", "-o", unfinished, "."], {
-      cwd: sources,
-      env: { ...process.env, CGO_ENABLED: "0", GOWORK: "off" },
-      timeout: buildTimeoutMs,
+    await go(sources, "build", "-trimpath", "-o", unfinished, ".").catch(async (error: unknown) => {
+      await go(sources, "mod", "download").catch(({ message }: Error) => {
+        throw new GoModulesError(message, { cause: error });
+      });
+      throw error;
     });
     await rename(unfinished, program);
   } finally {
     await rm(unfinished, { force: true });
   }
   return program;
+}
+
+async function go(sources: string, ...args: readonly string[]): Promise<void> {
+  const env = { ...process.env, CGO_ENABLED: "0", GOWORK: "off" };
+  await run("go", args, { cwd: sources, env, timeout: buildTimeoutMs });
 }
 
 async function fingerprint(sources: string, version: string): Promise<string> {

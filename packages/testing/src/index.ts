@@ -43,7 +43,7 @@ export {
 export { describeFrame, type FrameTypeName, frameTypes, type WireFrame } from "./frames/frame.js";
 export { FrameSplitter, type WirePiece } from "./frames/splitter.js";
 export { freePorts } from "./free-ports.js";
-export { buildGoProgram, goVersion } from "./go-program.js";
+export { buildGoProgram, GoModulesError, goVersion } from "./go-program.js";
 export { type GrpcTransport, type GrpcTransportOptions, openGrpcTransport } from "./grpc-transport.js";
 export { signToken, type TokenClaims } from "./json-web-token.js";
 export type { Listening } from "./member-arguments.js";

@@ -3,14 +3,25 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { PassThrough } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { buildGoProgram } from "@etcdkit/testing";
+import { buildGoProgram, GoModulesError } from "@etcdkit/testing";
 
-/** The program of `tools/interop`, built if need be; undefined where there is no Go. */
-export const goProgram: string | undefined = await buildGoProgram(
-  fileURLToPath(new URL("../../../../tools/interop/", import.meta.url)),
-  "interop",
-);
-if (goProgram === undefined) console.log("Left out: sharing keys with Go's client. There is no Go on PATH.");
+/** The program of `tools/interop`, built if need be; undefined where there is no Go that can. */
+export const goProgram: string | undefined = await build().catch((error: unknown) => {
+  if (!(error instanceof GoModulesError)) throw error;
+  leaveOut(error.message);
+  return undefined;
+});
+
+async function build(): Promise<string | undefined> {
+  const sources = fileURLToPath(new URL("../../../../tools/interop/", import.meta.url));
+  const program = await buildGoProgram(sources, "interop");
+  if (program === undefined) leaveOut("There is no Go on PATH.");
+  return program;
+}
+
+function leaveOut(reason: string): void {
+  console.log(`Left out: sharing keys with Go's client. ${reason}`);
+}
 
 /** What a call of the program needs: see `request` in `tools/interop/main.go`. */
 export interface GoArguments {
@@ -64,7 +75,7 @@ interface Waiting {
 
 /** Starts the program on a cluster. */
 export function startGoClient(endpoints: readonly string[]): GoClient {
-  if (goProgram === undefined) throw new Error("there is no Go on PATH");
+  if (goProgram === undefined) throw new Error("the Go program is not there");
   const addresses = endpoints.map((endpoint) => endpoint.replace(/^http:\/\//, ""));
   const child = spawn(goProgram, [addresses.join(",")], { stdio: ["pipe", "pipe", "pipe"] });
   const ended = once(child, "close");
