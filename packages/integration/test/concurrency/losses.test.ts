@@ -248,19 +248,3 @@ describeNewestEtcd("a program that holds, waits and observes", (etcd) => {
     expect(end.lingeredMs).toBeLessThan(1_000);
   });
 });
-
-// The newest server only: how a process gets over a stall is the client's doing.
-describeNewestEtcd("a program that stalls while its request for a lock is under way", (etcd) => {
-  const shared = etcd.shared();
-
-  // F63
-  it("does not take the answer for a lock when its lease may have ended meanwhile", async () => {
-    const program = new URL("./programs/stalled.mjs", import.meta.url);
-    const end = await runProgram(program, [shared.endpoints.join(), "6000"]);
-    expect(end.errors).toBe("");
-    // Where the server was faster than the stall, it had the lock in time.
-    expect(["SESSION_LOST\n", "held: true\n"]).toContain(end.output);
-    await using other = await participant(shared.connect());
-    expect(await createMutex(other.session, "stalled/locked").tryLock()).toBeDefined();
-  });
-});
