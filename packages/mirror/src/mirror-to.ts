@@ -30,7 +30,7 @@ export interface MirrorToOptions {
   /**
    * The key of the destination in which the mirror keeps how far it is, written by the same transactions as what it mirrors.
    * Each mirror needs one of its own. It should lie outside the mirrored keys; a source key that would be mirrored to it is
-   * left out. Where both sides are one cluster it must not begin with `prefix`: each copy of it would write it anew. Where both sides are one cluster it must not lie under `prefix`: mirroring it would write it again, for ever.
+   * left out. Where both sides are one cluster it must not begin with `prefix`: mirroring it would write it again, for ever.
    */
   readonly checkpointKey: BytesLike;
   /**
