@@ -50,9 +50,9 @@ export interface LeasingStats {
 export interface LeasingKv extends Kv, AsyncDisposable {
   stats(): LeasingStats;
   /**
-   * Gives up all keys by revoking the lease, and waits until nothing is under way any more, at most for the lease's time to
-   * live and 10 s. Calls that wait, and later ones, reject with `CLOSED`. Idempotent, and never rejects: a lease that cannot
-   * be revoked expires.
+   * Gives up all keys by revoking the lease, and waits until nothing of that is under way any more, at most for the lease's
+   * time to live and 10 s. Calls that wait, and later ones, reject with `CLOSED`; what the server was sent before goes on.
+   * Idempotent, and never rejects: a lease that cannot be revoked expires.
    */
   close(): Promise<void>;
 }

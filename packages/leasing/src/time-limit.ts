@@ -74,9 +74,7 @@ export class TimeLimit {
     try {
       return await this.wait(step({ ...this.step(), signal: over.signal }), what);
     } catch (error) {
-      if (!isEtcdError(error) || error.outcome === "not-applied") throw error;
-      const { code, message, endpoint, grpcCode } = error;
-      throw new EtcdError(code, message, { outcome: "not-applied", endpoint, grpcCode, cause: error });
+      throw withOutcome(error, "not-applied");
     } finally {
       over.abort();
     }
@@ -102,4 +100,12 @@ export class TimeLimit {
 /** Of a call on something that was closed. */
 export function closed(life: AbortSignal, outcome?: Outcome): EtcdError {
   return new EtcdError("CLOSED", "the leasing client is closed", { outcome, cause: life.reason });
+}
+
+/** The error with what is known of the write, where the step that failed knew something else. */
+export function withOutcome(error: unknown, outcome: Outcome): unknown {
+  if (!isEtcdError(error)) noteOutcome(error, outcome);
+  if (!isEtcdError(error) || error.outcome === outcome) return error;
+  const { code, message, endpoint, grpcCode } = error;
+  return new EtcdError(code, message, { outcome, endpoint, grpcCode, cause: error });
 }

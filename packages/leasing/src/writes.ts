@@ -11,6 +11,7 @@ import {
   type TxnResult,
   type WireRange,
 } from "@etcdkit/core";
+import type { Departure } from "./departures.js";
 import type { Entry } from "./entries.js";
 import { larger } from "./larger.js";
 import { namesOf } from "./leasing-keys.js";
@@ -18,7 +19,7 @@ import type { LeasingGround, LeasingSession } from "./leasing-session.js";
 import { type ForeignOwner, Owners } from "./owners.js";
 import { revoked } from "./revocation.js";
 import type { SessionKeeper } from "./session-keeper.js";
-import type { TimeLimit } from "./time-limit.js";
+import { type TimeLimit, withOutcome } from "./time-limit.js";
 import type { WriteGates } from "./write-gates.js";
 import { deletedRanges, type WriteOp, type WritePlan } from "./write-plan.js";
 
@@ -63,22 +64,28 @@ export class Writes {
   async execute<O extends WriteOp>(op: O, plan: WritePlan, limit: TimeLimit): Promise<ResultOf<O>> {
     /** Ownerships of ours that memory does not know of, as the server has told. */
     let told = new Map<string, bigint>();
+    let refused = false;
     for (let last: LeasingSession | undefined; ; ) {
-      limit.check("the keys' owners to let go");
-      const session = await this.#sessions.ready(limit);
-      if (session !== last) told = new Map();
-      last = session;
-      const bounds = await this.#clear(session, plan.ranges, limit);
-      if (bounds === undefined) continue;
-      const departure = isSingle(plan) ? session.departures.expect(firstName(plan)) : undefined;
+      let departure: Departure | undefined;
       try {
+        limit.check("the keys' owners to let go");
+        const session = await this.#sessions.ready(limit);
+        if (session !== last) told = new Map();
+        last = session;
+        const bounds = await this.#clear(session, plan.ranges, limit);
+        if (bounds === undefined) continue;
+        if (isSingle(plan)) departure = session.departures.expect(firstName(plan));
         const answer = await this.#attempt(op, session, plan, bounds, told, limit.step());
         if ("result" in answer) return answer.result;
+        refused = true;
         const { foreign, askedAt } = answer;
         if (askedAt !== undefined && departure !== undefined) {
           await limit.wait(departure.after(askedAt), "the key's owner to let go");
         }
         await this.#owners.revoke(session, foreign, limit);
+      } catch (error) {
+        // Of an idempotent write, the connection may have sent more than the one that was refused.
+        throw refused && limit.step()?.idempotent === true ? withOutcome(error, "unknown") : error;
       } finally {
         departure?.close();
       }
@@ -121,11 +128,13 @@ export class Writes {
       const owned = op.type === "delete" ? [] : claims.filter(({ entry }) => entry !== undefined);
       const answer = await this.#ground.kv.execute(this.#guarded(op, attempt, owned), call);
       session.note(answer.header);
+      // The connection may have sent it before the one that was answered, whatever has become of that one.
+      const again = call?.idempotent === true;
+      if (again)
+        this.#doubt(attempt, new Error("an earlier attempt at an idempotent write may still happen"));
       if (!answer.succeeded) return this.#refused(answer, attempt, told);
       const result = { ...(answer.responses[0] as ResultOf<O>), header: answer.header };
-      const refresh = answer.responses[1] as TxnResult | undefined;
-      if (call?.idempotent === true) this.#doubt(attempt, new Error("an idempotent write may happen again"));
-      else this.#learn(op, result, owned, refresh, attempt);
+      if (!again) this.#learn(op, result, owned, answer.responses[1] as TxnResult | undefined, attempt);
       return { result };
     } catch (error) {
       if (outcomeOf(error) !== "not-applied") this.#doubt(attempt, error);
@@ -208,9 +217,8 @@ export class Writes {
   }
 
   /**
-   * Nobody knows whether the write will still happen: of an idempotent one that has succeeded, an earlier attempt may be on
-   * its way. What it is about is given up, and not taken up again under the ownership that the write relies on: once that
-   * ownership is over, the server refuses the write.
+   * Nobody knows whether the write has happened, or will. What it is about is given up, and not taken up again under the
+   * ownership that the write relies on: it may still be on its way, and once that ownership is over the server refuses it.
    */
   #doubt(attempt: Attempt, error: unknown): void {
     const { session, claims, bounds, plan } = attempt;

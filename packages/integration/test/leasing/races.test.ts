@@ -257,6 +257,30 @@ describeNewestEtcd("a leasing client", (etcd) => {
     });
   }
 
+  it.concurrent("is not deceived by an idempotent write whose first attempt has happened and whose second is refused", async () => {
+    const prefix = uniqueKey("leasing");
+    await using client = await trappedProgram(prefix);
+    const key = uniqueKey();
+    await client.kv.put(`${key}1`, "old");
+    await client.kv.get(`${key}1`);
+    const { id: leaseId } = await client.leases.grant(60);
+    client.traps.push({
+      match: isGuarded("delete"),
+      meet: async (carry) => {
+        await carry();
+        // An owner that does not react has come meanwhile.
+        await client.plain.put(`${prefix}${key}2`, "", { leaseId });
+        return await carry();
+      },
+    });
+    const { error } = await rejection(() =>
+      client.kv.delete({ prefix: key }, { idempotent: true, timeoutMs: 300 }),
+    );
+    expect(error).toMatchObject({ code: "DEADLINE", outcome: "unknown" });
+    expect(await textOf(client.plain, `${key}1`)).toBeUndefined();
+    expect(await textOf(client.kv, `${key}1`)).toBeUndefined();
+  });
+
   it.concurrent("says of a transaction that waited for another write in vain that it was not sent", async () => {
     await using client = await trappedProgram(uniqueKey("leasing"));
     const key = uniqueKey();
