@@ -1,5 +1,6 @@
 import {
   type CallOptions,
+  EtcdError,
   type KeyValue,
   type KvExecutor,
   noteOutcome,
@@ -17,16 +18,18 @@ import { Owners } from "./owners.js";
 import { TimeLimit } from "./time-limit.js";
 
 const range = { key: toBytes("a", "key"), rangeEnd: toBytes("b", "key") };
-const foreign = eventOf("l/a1", 5n, "", { createRevision: 5n, lease: 99n }).kv as KeyValue;
+const foreign = ["l/a1", "l/a2"].map(
+  (leasingKey) => eventOf(leasingKey, 5n, "", { createRevision: 5n, lease: 99n }).kv as KeyValue,
+);
 
-/** Owners at a server where somebody else owns a key, and never lets go. */
+/** Owners at a server where somebody else owns two keys, and never lets go. */
 async function stuck(ask: (call: CallOptions | undefined) => Promise<unknown>) {
   const [services, clock, life] = [new FakeServices(), new ManualClock(), new AbortController()];
   const { leases, watcher } = services;
   const kv: KvExecutor = {
     execute: <O extends Op>(op: O, call?: CallOptions) =>
       (op.type === "range"
-        ? Promise.resolve({ header: headerAt(9n), kvs: [foreign], more: false, count: 1 })
+        ? Promise.resolve({ header: headerAt(9n), kvs: foreign, more: false, count: 2 })
         : ask(call)) as Promise<ResultOf<O>>,
   };
   const keys = new LeasingKeys(toBytes("l/", "prefix"));
@@ -54,7 +57,7 @@ describe("owners that are asked to let go of a range", () => {
     await new Promise(setImmediate);
     services.lose();
     expect(await clearing).toBeUndefined();
-    expect([asked, session.signal.aborted]).toEqual([1, true]);
+    expect([asked, session.signal.aborted]).toEqual([2, true]);
   });
 
   it("may be left waiting: of the write is then known that it was not sent, whatever has come of the question", async () => {
@@ -71,6 +74,20 @@ describe("owners that are asked to let go of a range", () => {
     });
     await expect(clear({ signal: caller.signal })).rejects.toThrow("changed my mind");
     expect(outcomeOf(caller.signal.reason)).toBe("not-applied");
+    session.end(new Error("over"));
+  });
+
+  it("are not waited for any longer when one of them cannot be asked", async () => {
+    let asked = 0;
+    const { clock, session, clear } = await stuck(() => {
+      asked += 1;
+      return asked === 1
+        ? Promise.resolve({ header: headerAt(10n), succeeded: true, responses: [] })
+        : Promise.reject(new EtcdError("PERMISSION_DENIED", "not yours to ask"));
+    });
+    await expect(clear()).rejects.toMatchObject({ code: "PERMISSION_DENIED", outcome: "not-applied" });
+    await clock.settle();
+    expect(clock.timers).toEqual([]);
     session.end(new Error("over"));
   });
 });

@@ -1,4 +1,5 @@
 import { compare, type KvExecutor, op, type WireRange } from "@etcdkit/core";
+import type { Departure } from "./departures.js";
 import { larger } from "./larger.js";
 import type { LeasingKeys } from "./leasing-keys.js";
 import type { LeasingSession } from "./leasing-session.js";
@@ -53,31 +54,37 @@ export class Owners {
     return undefined;
   }
 
-  /** Asks owners to let go, and waits until they have. */
+  /** Asks owners to let go, and waits until they have, or until one cannot be asked. */
   async revoke(session: LeasingSession, owners: readonly ForeignOwner[], limit: TimeLimit): Promise<void> {
-    const left = owners.values();
+    const left = owners.map((owner) => ({ owner, departure: session.departures.expect(owner.name) }));
+    const waiting = left.map(({ departure }) => departure);
     const ask = async (): Promise<void> => {
-      for (const owner of left) await this.#revokeOne(session, owner, limit);
+      for (let next = left.pop(); next !== undefined; next = left.pop()) {
+        await this.#revokeOne(next.owner, next.departure, limit);
+      }
     };
-    await Promise.all(Array.from({ length: Math.min(askedAtOnce, owners.length) }, ask));
+    try {
+      await Promise.all(Array.from({ length: Math.min(askedAtOnce, owners.length) }, ask));
+    } finally {
+      left.length = 0;
+      for (const departure of waiting) departure.close();
+    }
   }
 
-  async #revokeOne(session: LeasingSession, owner: ForeignOwner, limit: TimeLimit): Promise<void> {
-    const { name, leasingKey, createRevision } = owner;
-    const departure = session.departures.expect(name);
-    try {
-      const ask = op.txn({
-        compare: [compare.createRevision(leasingKey).equals(createRevision)],
-        success: [op.put(leasingKey, revoked, { ignoreLease: true })],
-      });
-      // To ask twice does no harm.
-      const asked = await limit.before(
-        (call) => this.#kv.execute(ask, { ...call, idempotent: true }),
-        theOwner,
-      );
-      if (asked.succeeded) await limit.wait(departure.after(asked.header.revision), theOwner);
-    } finally {
-      departure.close();
-    }
+  async #revokeOne(
+    { leasingKey, createRevision }: ForeignOwner,
+    departure: Departure,
+    limit: TimeLimit,
+  ): Promise<void> {
+    const ask = op.txn({
+      compare: [compare.createRevision(leasingKey).equals(createRevision)],
+      success: [op.put(leasingKey, revoked, { ignoreLease: true })],
+    });
+    // To ask twice does no harm.
+    const asked = await limit.before(
+      (call) => this.#kv.execute(ask, { ...call, idempotent: true }),
+      theOwner,
+    );
+    if (asked.succeeded) await limit.wait(departure.after(asked.header.revision), theOwner);
   }
 }
