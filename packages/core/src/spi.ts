@@ -7,6 +7,7 @@
 // How arguments are checked and put into wire form
 
 export { isBytes, isBytesLike, toBytes } from "./bytes.js";
+export { checkKv, checkLeases, checkReadonlyKv, checkWatcher } from "./check-services.js";
 export { checkCallerHeaders } from "./connection/call-headers.js";
 export { checkId, checkInt64, checkMemberId, checkPositiveInteger, checkRevision } from "./integers.js";
 export { toWireRange } from "./key-range.js";
