@@ -17,6 +17,12 @@ function setUp(prefix = "foo/"): {
 }
 
 describe("namespaceKv", () => {
+  it("refuses what is no Kv", () => {
+    for (const kv of [undefined, null, { kv: createMemoryStore().kv }]) {
+      expect(() => namespaceKv(kv as never, "foo/")).toThrow(new TypeError("kv must be a Kv"));
+    }
+  });
+
   // namespace_test.go:TestNamespacePutGet
   it("writes behind the prefix and answers without it", async () => {
     const { store, kv, names } = setUp();

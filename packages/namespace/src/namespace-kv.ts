@@ -9,6 +9,7 @@ import {
   type RangeResult,
   type ResultOf,
 } from "@etcdkit/core";
+import { checkKv } from "@etcdkit/core/spi";
 import { KeyPrefix } from "./key-prefix.js";
 import { innerRange, innerResult, outerOp, outerRange, withOutcome } from "./translate.js";
 
@@ -26,9 +27,10 @@ import { innerRange, innerResult, outerOp, outerRange, withOutcome } from "./tra
  * @param kv - The store, or a decorator of it; another namespace, for instance, of which this one is then a part.
  * @param prefix - Not empty. Nothing is added to it: mind the separator, since keys of `"app"` and of `"app2"` may be the
  *   same (`"app" + "2x"`, `"app2" + "x"`).
- * @throws `TypeError` for a prefix that cannot be used.
+ * @throws `TypeError` for what is no `Kv`, or a prefix that cannot be used.
  */
 export function namespaceKv(kv: KvExecutor, prefix: BytesLike): Kv {
+  checkKv(kv, "kv");
   const own = new KeyPrefix(prefix);
 
   async function carryOut(op: Op, call: CallOptions | undefined): Promise<ResultOf<Op>> {

@@ -37,6 +37,12 @@ function fakeLeases(keys: readonly string[] = []) {
 }
 
 describe("namespaceLeases", () => {
+  it("refuses what are no leases", () => {
+    for (const leases of [undefined, null, { leases: fakeLeases().leases }]) {
+      expect(() => namespaceLeases(leases as never, "a/")).toThrow(new TypeError("leases must be Leases"));
+    }
+  });
+
   it("lists those keys of a lease that are in the namespace, without the prefix", async () => {
     const { leases } = fakeLeases(["a/1", "a/", "a", "a0", "b/2", "a/3"]);
     const lease = await namespaceLeases(leases, "a/").timeToLive(7n, { keys: true });

@@ -1,4 +1,5 @@
 import type { BytesLike, KeepAlive, Leases } from "@etcdkit/core";
+import { checkLeases } from "@etcdkit/core/spi";
 import { KeyPrefix } from "./key-prefix.js";
 import { innerKeys } from "./translate.js";
 
@@ -12,9 +13,10 @@ import { innerKeys } from "./translate.js";
  *
  * @param leases - The leases; those of another namespace, for instance.
  * @param prefix - As of {@link namespaceKv}.
- * @throws `TypeError` for a prefix that cannot be used.
+ * @throws `TypeError` for what are no `Leases`, or a prefix that cannot be used.
  */
 export function namespaceLeases(leases: Leases, prefix: BytesLike): Leases {
+  checkLeases(leases, "leases");
   const own = new KeyPrefix(prefix);
   const keepAlives = new Set<KeepAlive>();
   let closed = false;

@@ -62,6 +62,14 @@ class FakeWatcher implements WatchOpener {
 }
 
 describe("namespaceWatcher", () => {
+  it("refuses what is no watcher", () => {
+    for (const watcher of [undefined, null, { watcher: new FakeWatcher() }, { execute: () => undefined }]) {
+      expect(() => namespaceWatcher(watcher as never, "a/")).toThrow(
+        new TypeError("watcher must be a Watcher"),
+      );
+    }
+  });
+
   it("watches behind the prefix, with all else that was asked for", () => {
     const inner = new FakeWatcher();
     const watcher = namespaceWatcher(inner, "a/");

@@ -9,6 +9,7 @@ import {
   type WatchRequest,
   watcherFrom,
 } from "@etcdkit/core";
+import { checkWatcher } from "@etcdkit/core/spi";
 import { KeyPrefix } from "./key-prefix.js";
 import { innerBatch, outerWatch } from "./translate.js";
 
@@ -20,9 +21,10 @@ import { innerBatch, outerWatch } from "./translate.js";
  *
  * @param watcher - What opens watches; another namespace, for instance.
  * @param prefix - As of {@link namespaceKv}.
- * @throws `TypeError` for a prefix that cannot be used.
+ * @throws `TypeError` for what is no `Watcher`, or a prefix that cannot be used.
  */
 export function namespaceWatcher(watcher: WatchOpener, prefix: BytesLike): Watcher {
+  checkWatcher(watcher, "watcher");
   const own = new KeyPrefix(prefix);
   /** The watches that were opened here, each with what ends it. */
   const closings = new Set<() => Promise<void>>();

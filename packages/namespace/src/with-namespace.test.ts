@@ -8,7 +8,10 @@ const watcher: Watcher = watcherFrom({
     throw new Error("not opened here");
   },
 });
-const leases = { list: async () => ({ ids: [] }) } as unknown as Leases;
+const notCalled = (): never => {
+  throw new Error("not called here");
+};
+const leases = { grant: notCalled, keepAlive: notCalled } as unknown as Leases;
 
 describe("withNamespace", () => {
   it("puts all services that know keys into one namespace, and hands on the others", async () => {
@@ -41,5 +44,6 @@ describe("withNamespace", () => {
     expect(() => withNamespace({ kv }, "")).toThrow(TypeError);
     expect(() => withNamespace({}, "a/")).toThrow("services must have a kv, a watcher or leases");
     expect(() => withNamespace(undefined as never, "a/")).toThrow("services must be an object");
+    expect(() => withNamespace({ kv: { kv } as never }, "a/")).toThrow(new TypeError("kv must be a Kv"));
   });
 });

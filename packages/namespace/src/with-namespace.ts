@@ -29,7 +29,7 @@ export type Namespaced<S extends NamespaceServices> = {
  *   else it has is handed on as it is: its `close` closes what it closed before, and its `auth`, `cluster` and so on speak of
  *   the whole cluster. The object itself is not changed.
  * @param prefix - As of {@link namespaceKv}.
- * @throws `TypeError` for a prefix that cannot be used, or services without `kv`, `watcher` and `leases`.
+ * @throws `TypeError` for a prefix or a service that cannot be used, or services without `kv`, `watcher` and `leases`.
  */
 export function withNamespace<S extends NamespaceServices>(services: S, prefix: BytesLike): Namespaced<S> {
   if (typeof services !== "object" || services === null) throw new TypeError("services must be an object");

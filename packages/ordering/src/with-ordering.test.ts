@@ -186,6 +186,12 @@ describe("an ordered store", () => {
     ).not.toHaveProperty("keyPrefix");
   });
 
+  it("refuses what is no store", () => {
+    for (const store of [undefined, null, { kv: new Scripted(1n) }]) {
+      expect(() => withOrdering(store as never)).toThrow(new TypeError("kv must be a Kv"));
+    }
+  });
+
   it("refuses options that it cannot use", () => {
     const store = new Scripted(1n);
     expect(() => withOrdering(store, { onStale: 5 as never })).toThrow("onStale must be a function");

@@ -11,7 +11,7 @@ import {
   type ResultOf,
   systemClock,
 } from "@etcdkit/core";
-import { type Check, checkFunction, checkOptions, optionTable } from "@etcdkit/core/spi";
+import { type Check, checkFunction, checkKv, checkOptions, optionTable } from "@etcdkit/core/spi";
 import { isRead, pinnedRevision, type ReadOp } from "./reads.js";
 import { giveUp, type OnStale, Search } from "./search.js";
 
@@ -49,11 +49,12 @@ const table = optionTable("withOrdering", { onStale: checkFunction, clock: check
  *
  * @param kv - The store, or a decorator of it. To move away from a member, it must end at a connection of `@etcdkit/core`;
  *   over any other transport a read is repeated wherever that sends it, six times at most by default.
- * @throws `TypeError` for options that cannot be used. Reads reject with `EtcdError` `NO_GREATER_REV`, with `DEADLINE`, or
+ * @throws `TypeError` for what is no `Kv`, or options that cannot be used. Reads reject with `EtcdError` `NO_GREATER_REV`, with `DEADLINE`, or
  *   with what `onStale` throws.
  * @see etcd, client/v3/ordering
  */
 export function withOrdering(kv: KvExecutor, options: OrderingOptions = {}): Kv {
+  checkKv(kv, "kv");
   checkOptions(table, options);
   const { onStale = giveUp, clock = systemClock } = options;
   let seen = 0n;
