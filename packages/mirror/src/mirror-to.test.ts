@@ -240,9 +240,7 @@ describe("mirrorTo", () => {
 
   it("refuses a destination that is none, and no options", () => {
     const source = { kv: new MemoryKv(), watcher: new ScriptedWatcher([]) };
-    expect(() => mirrorTo(source, {} as never, options)).toThrow(
-      /^destination.kv must have a method execute/,
-    );
+    expect(() => mirrorTo(source, {} as never, options)).toThrow(/^destination.kv must be a Kv/);
     expect(() => mirrorTo(source, { kv: new MemoryKv() }, undefined as never)).toThrow(/^prefix must be/);
   });
 });

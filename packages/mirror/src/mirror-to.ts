@@ -4,6 +4,7 @@ import {
   callChecks,
   checkClock,
   checkFlag,
+  checkKv,
   checkOneOf,
   checkOptions,
   checkPositiveInteger,
@@ -11,7 +12,7 @@ import {
   optionTable,
   toBytes,
 } from "@etcdkit/core/spi";
-import { checkBytesLike, checkService } from "./arguments.js";
+import { checkBytesLike } from "./arguments.js";
 import { checkSource, type MirrorSource } from "./mirror.js";
 import { MirrorRun } from "./mirror-run.js";
 import type { MirrorProgress } from "./progress.js";
@@ -108,7 +109,7 @@ export function mirrorTo(
   options: MirrorToOptions,
 ): AsyncIterable<MirrorProgress> {
   checkSource(source);
-  checkService(destination?.kv, "execute", "destination.kv");
+  checkKv(destination?.kv, "destination.kv");
   checkOptions(table, options);
   const prefix = toBytes(options?.prefix, "prefix");
   const { destinationPrefix = prefix, checkpointKey } = options;

@@ -146,9 +146,9 @@ describe("mirror", () => {
     [{ kv, watcher: new ScriptedWatcher([]) }, { prefix: "", onCompacted: "no" }, /^onCompacted must be/],
     [{ kv, watcher: new ScriptedWatcher([]) }, { prefix: "", clock: 1 }, /^clock must be/],
     [{ kv, watcher: new ScriptedWatcher([]) }, { prefix: "", revision: 1n }, /unknown option "revision"/],
-    [{ kv }, { prefix: "" }, /^source.watcher must have a method open/],
-    [{}, { prefix: "" }, /^source.kv must have a method execute/],
-    [undefined, { prefix: "" }, /^source.kv must have a method execute/],
+    [{ kv }, { prefix: "" }, /^source.watcher must be a Watcher/],
+    [{}, { prefix: "" }, /^source.kv must be a Kv/],
+    [undefined, { prefix: "" }, /^source.kv must be a Kv/],
   ])("refuses %o, %o at once", (source, options, message) => {
     expect(() => mirror(source as never, options as never)).toThrow(message);
   });

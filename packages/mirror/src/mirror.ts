@@ -8,8 +8,17 @@ import {
   shareKeySpace,
   type WatchOpener,
 } from "@etcdkit/core";
-import { callChecks, checkClock, checkOneOf, checkOptions, optionTable, toBytes } from "@etcdkit/core/spi";
-import { checkBytesLike, checkService } from "./arguments.js";
+import {
+  callChecks,
+  checkClock,
+  checkKv,
+  checkOneOf,
+  checkOptions,
+  checkWatcher,
+  optionTable,
+  toBytes,
+} from "@etcdkit/core/spi";
+import { checkBytesLike } from "./arguments.js";
 import { checkCheckpoint, type MirrorCheckpoint } from "./checkpoint.js";
 import { follow } from "./follow.js";
 
@@ -105,8 +114,8 @@ export function mirror(source: MirrorSource, options: MirrorOptions): AsyncItera
 
 /** Refuses what cannot be mirrored from. */
 export function checkSource(source: MirrorSource): void {
-  checkService(source?.kv, "execute", "source.kv");
-  checkService(source.watcher, "open", "source.watcher");
+  checkKv(source?.kv, "source.kv");
+  checkWatcher(source.watcher, "source.watcher");
   if (!shareKeySpace(source.kv, source.watcher)) {
     throw new TypeError("source.kv and source.watcher must be of one namespace");
   }

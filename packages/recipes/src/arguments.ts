@@ -6,7 +6,15 @@ import {
   shareKeySpace,
   type WatchOpener,
 } from "@etcdkit/core";
-import { callChecks, isBytesLike, type OptionTable, optionTable, toBytes } from "@etcdkit/core/spi";
+import {
+  callChecks,
+  checkKv,
+  checkWatcher,
+  isBytesLike,
+  type OptionTable,
+  optionTable,
+  toBytes,
+} from "@etcdkit/core/spi";
 
 /** The services that barriers and queues are built on, of one cluster and one namespace. A session is one of these too. */
 export interface RecipeServices {
@@ -33,8 +41,8 @@ export function onceTable(method: string): OptionTable {
 
 /** Refuses what cannot be built on, and services that do not mean the same key by the same name. */
 export function checkServices(services: RecipeServices): void {
-  if (typeof services?.kv?.execute !== "function") throw new TypeError("services.kv must be a Kv");
-  if (typeof services.watcher?.open !== "function") throw new TypeError("services.watcher must be a Watcher");
+  checkKv(services?.kv, "services.kv");
+  checkWatcher(services.watcher, "services.watcher");
   if (!shareKeySpace(services.kv, services.watcher)) {
     throw new TypeError("services.kv and services.watcher must be of the same namespace");
   }
