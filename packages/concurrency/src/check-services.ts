@@ -1,11 +1,19 @@
 import { type KeySpace, shareKeySpace } from "@etcdkit/core";
+import { type Check, checkLeases, checkReadonlyKv, checkWatcher } from "@etcdkit/core/spi";
+import type { SessionServices } from "./session.js";
+
+const checks: Readonly<Record<keyof SessionServices, Check>> = {
+  kv: checkReadonlyKv,
+  leases: checkLeases,
+  watcher: checkWatcher,
+};
 
 /** Refuses what is no service, and services that do not mean the same key by the same name. */
-export function checkServices<S extends { readonly kv: KeySpace }>(
-  services: S & { readonly [name in keyof S]: KeySpace },
+export function checkServices(
+  services: { readonly kv: KeySpace } & { readonly [Name in keyof SessionServices]?: KeySpace },
 ): void {
-  for (const [name, service] of Object.entries<KeySpace>(services)) {
-    if (typeof service !== "object" || service === null) throw new TypeError(`${name} must be a service`);
+  for (const [name, service] of Object.entries(services)) {
+    checks[name as keyof SessionServices](service, name);
     if (!shareKeySpace(service, services.kv)) {
       throw new TypeError(`${name} and kv must be of one namespace: their key prefixes differ`);
     }

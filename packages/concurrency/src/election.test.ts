@@ -1,6 +1,7 @@
 import { getEventListeners } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
-import { EtcdError, type KeyValue, toBytes, utf8 } from "@etcdkit/core";
+import { EtcdError, type KeyValue, utf8 } from "@etcdkit/core";
+import { toBytes } from "@etcdkit/core/spi";
 import { describe, expect, it, vi } from "vitest";
 import { FakeEtcd } from "../test/fake-etcd.js";
 import { createElection } from "./election.js";
@@ -127,8 +128,9 @@ describe("Election.campaign", () => {
     await expect(election.campaign(session, "a", { ttl: 1 } as never)).rejects.toThrow(TypeError);
     expect(() => createElection({ ...services, watcher: inside.watcher }, "n")).toThrow(TypeError);
     expect(() => createElection({ kv: services.kv } as never, "n")).toThrow(
-      new TypeError("watcher must be a service"),
+      new TypeError("watcher must be a Watcher"),
     );
+    expect(() => createElection(undefined as never, "n")).toThrow(new TypeError("kv must be a Kv"));
     expect(() => createElection(services, "n", { verbatimPrefix: 1 } as never)).toThrow(TypeError);
     expect(() => createElection(services, "", { verbatimPrefix: true })).toThrow(RangeError);
     expect(() => election.observe({ timeoutMs: 1 } as never)).toThrow(TypeError);

@@ -1,22 +1,24 @@
 import {
   type BytesLike,
+  compareBytes,
+  EtcdError,
+  type KeySpace,
+  type KeyValue,
+  type ReadonlyKv,
+  shareKeySpace,
+  type WaitOptions,
+  type Watcher,
+} from "@etcdkit/core";
+import {
   type CallLimits,
   callChecks,
   checkFlag,
   checkOptions,
   checkRevision,
-  compareBytes,
-  EtcdError,
-  type KeySpace,
-  type KeyValue,
   optionTable,
-  type ReadonlyKv,
-  shareKeySpace,
   toBytes,
-  type WaitOptions,
-  type Watcher,
   withinLimits,
-} from "@etcdkit/core";
+} from "@etcdkit/core/spi";
 import { checkServices } from "./check-services.js";
 import { HeldLeadership, type Leadership } from "./leadership.js";
 import { leavable } from "./leavable.js";
@@ -105,7 +107,7 @@ export function createElection(
   options: ElectionOptions = {},
 ): Election {
   checkOptions(tables.createElection, options);
-  const { kv, watcher } = services;
+  const { kv, watcher } = (services ?? {}) as ElectionServices;
   checkServices({ kv, watcher });
   const prefix = options.verbatimPrefix === true ? toBytes(name, "name") : queuePrefix(name);
   if (prefix.length === 0) throw new RangeError("name must not be empty with verbatimPrefix");

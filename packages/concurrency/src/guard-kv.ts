@@ -11,6 +11,7 @@ import {
   type ResultOf,
   shareKeySpace,
 } from "@etcdkit/core";
+import { checkKv } from "@etcdkit/core/spi";
 
 /** Something that is held by virtue of a key: a lock, a leadership. */
 export interface Ownership extends KeySpace {
@@ -33,9 +34,7 @@ export interface Ownership extends KeySpace {
  * @param kv - Of the namespace that the owner's key is in: a `TypeError` if not.
  */
 export function guardKv(kv: KvExecutor, ownership: Ownership): Kv {
-  if (typeof kv !== "object" || kv === null || typeof kv.execute !== "function") {
-    throw new TypeError("kv must be a Kv");
-  }
+  checkKv(kv, "kv");
   if (!shareKeySpace(kv, ownership)) {
     throw new TypeError("kv must be of the namespace of what guards it: their key prefixes differ");
   }

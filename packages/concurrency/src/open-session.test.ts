@@ -98,9 +98,14 @@ describe("openSession", () => {
     for (const name of ["kv", "leases", "watcher"] as const) {
       await expect(openSession({ ...plain, [name]: inside[name] })).rejects.toThrow(/key prefixes differ/);
     }
-    await expect(openSession({ ...plain, watcher: undefined } as never)).rejects.toThrow(
-      new TypeError("watcher must be a service"),
-    );
+    for (const [services, message] of [
+      [undefined, "kv must be a Kv"],
+      [{ ...plain, kv: plain }, "kv must be a Kv"],
+      [{ ...plain, watcher: undefined }, "watcher must be a Watcher"],
+      [{ ...plain, leases: plain.kv }, "leases must be Leases"],
+    ] as const) {
+      await expect(openSession(services as never)).rejects.toThrow(new TypeError(message));
+    }
     await expect(openSession(plain, { ttlSeconds: 0 })).rejects.toThrow(RangeError);
     await expect(openSession(plain, { leaseId: 0n })).rejects.toThrow(RangeError);
     await expect(openSession(plain, { ttl: 5 } as never)).rejects.toThrow('unknown option "ttl"');

@@ -1,16 +1,13 @@
 import {
   type CallOptions,
-  callChecks,
-  checkId,
-  checkOptions,
   EtcdError,
   isKeepAliveHalted,
   KeepAliveHaltedError,
   type Kv,
   type Leases,
-  optionTable,
   type Watcher,
 } from "@etcdkit/core";
+import { callChecks, checkId, checkOptions, optionTable } from "@etcdkit/core/spi";
 import { adoptLease, type OpenLease, openLease } from "@etcdkit/lease";
 import { checkServices } from "./check-services.js";
 import type { Session, SessionServices } from "./session.js";
@@ -53,7 +50,7 @@ const checkTable = optionTable("check", { signal: callChecks.signal, timeoutMs: 
  */
 export async function openSession(services: SessionServices, options: SessionOptions = {}): Promise<Session> {
   checkOptions(openTable, options);
-  const { kv, leases, watcher } = services;
+  const { kv, leases, watcher } = (services ?? {}) as SessionServices;
   checkServices({ kv, leases, watcher });
   const { ttlSeconds = defaultTtlSeconds, leaseId, signal } = options;
   const lease =

@@ -1,14 +1,13 @@
+import type { BytesLike, CallOptions, Clock } from "@etcdkit/core";
 import {
-  type BytesLike,
-  type CallOptions,
-  type Clock,
   callChecks,
+  checkClock,
+  checkKv,
   checkOneOf,
   checkOptions,
   optionTable,
   toBytes,
-} from "@etcdkit/core";
-import { checkClock } from "@etcdkit/core/spi";
+} from "@etcdkit/core/spi";
 import { type Isolation, isolationRules } from "./isolation.js";
 
 /** Options of {@link stm}. */
@@ -36,7 +35,7 @@ export interface StmOptions extends Pick<CallOptions, "signal" | "requireLeader"
 
 /** Refuses bad arguments of {@link stm}. */
 export function checkArguments(kv: unknown, apply: unknown, options: StmOptions | undefined): void {
-  if (typeof kv !== "object" || kv === null || !("execute" in kv)) throw new TypeError("kv must be a Kv");
+  checkKv(kv, "kv");
   if (typeof apply !== "function") throw new TypeError("apply must be a function");
   checkOptions(table, options);
 }
