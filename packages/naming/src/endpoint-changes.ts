@@ -1,6 +1,5 @@
 import {
   isDelete,
-  type KeySpace,
   type KeyValue,
   type KvExecutor,
   kvFrom,
@@ -9,6 +8,7 @@ import {
   type WatchOpener,
   watcherFrom,
 } from "@etcdkit/core";
+import { checkKv, checkWatcher } from "@etcdkit/core/spi";
 import { type Endpoint, type Endpoints, type EndpointUpdate, sameEndpoint } from "./endpoint.js";
 import { decodeEndpoint } from "./endpoint-json.js";
 import { inOrder, prefixOf } from "./endpoint-keys.js";
@@ -23,12 +23,9 @@ export interface NamingServices {
 /** Refuses services that are missing, or that mean different keys by the same name. */
 export function checkServices(services: unknown): asserts services is NamingServices {
   const { kv, watcher } = (services ?? {}) as Partial<Record<keyof NamingServices, unknown>>;
-  if (typeof kv !== "object" || kv === null || !("execute" in kv)) throw new TypeError("kv must be a Kv");
-  if (typeof watcher !== "object" || watcher === null || !("open" in watcher)) {
-    throw new TypeError("watcher must be a Watcher");
-  }
-  const [a, b] = [kv, watcher] as readonly [KeySpace, KeySpace];
-  if (!shareKeySpace(a, b)) throw new TypeError("kv and watcher must be of the same namespace");
+  checkKv(kv, "kv");
+  checkWatcher(watcher, "watcher");
+  if (!shareKeySpace(kv, watcher)) throw new TypeError("kv and watcher must be of the same namespace");
 }
 
 /** One change of a directory, and the whole of it thereafter. */

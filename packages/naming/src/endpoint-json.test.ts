@@ -69,6 +69,8 @@ describe("the JSON of an endpoint", () => {
       [undefined, "endpoint must be an object"],
       [{ address: "" }, "endpoint.address must be a string that is not empty"],
       [{ address: 5 }, "endpoint.address must be a string that is not empty"],
+      [{ address: "http://a:1" }, "endpoint.address must be host:port or unix:path, not a URL"],
+      [{ address: "dns:///a:1" }, "endpoint.address must be host:port or unix:path, not a URL"],
       [{ address: "a:1", metadata: circle }, "endpoint.metadata cannot be expressed as JSON"],
       [{ address: "a:1", metadata: 1n }, "endpoint.metadata cannot be expressed as JSON"],
       [{ address: "a:1", metadata: () => 1 }, "endpoint.metadata cannot be expressed as JSON"],
@@ -77,6 +79,14 @@ describe("the JSON of an endpoint", () => {
         new TypeError(message),
       );
     }
+  });
+
+  it.each(["unix:/run/a.sock", "unix:///run/a.sock", "unix:a.sock"])("may be of a socket: %s", (address) => {
+    expect(decodeEndpoint(bytes(encodeEndpoint({ address }, "endpoint")))).toEqual({ address });
+  });
+
+  it("is read as it is where others have stored a URL", () => {
+    expect(decodeEndpoint(bytes('{"Op":0,"Addr":"http://a:1"}'))).toEqual({ address: "http://a:1" });
   });
 
   it("is UTF-8 whatever the address holds", () => {

@@ -6,7 +6,7 @@ import type { Endpoint } from "./endpoint.js";
  *
  * Source: etcd's client/v3/naming/endpoints/internal/update.go.
  *
- * @throws `TypeError` when the endpoint has no address, or metadata that JSON cannot express.
+ * @throws `TypeError` when the endpoint has no address, or a URL for one, or metadata that JSON cannot express.
  */
 export function encodeEndpoint(endpoint: Endpoint, name: string): string {
   if (typeof endpoint !== "object" || endpoint === null) throw new TypeError(`${name} must be an object`);
@@ -14,6 +14,7 @@ export function encodeEndpoint(endpoint: Endpoint, name: string): string {
   if (typeof address !== "string" || address === "") {
     throw new TypeError(`${name}.address must be a string that is not empty`);
   }
+  if (isUrl(address)) throw new TypeError(`${name}.address must be host:port or unix:path, not a URL`);
   const expressed = metadata === undefined ? "null" : stringified(metadata, `${name}.metadata`);
   return `{"Op":0,"Addr":${JSON.stringify(address)},"Metadata":${expressed}}`;
 }
@@ -27,6 +28,11 @@ function stringified(metadata: JsonValue, name: string): string {
   }
   if (text === undefined) throw new TypeError(`${name} cannot be expressed as JSON`);
   return text;
+}
+
+/** Whether clients that dial would take a scheme for the name of a host. `unix://` and a path is a way to write a path. */
+function isUrl(address: string): boolean {
+  return address.includes("://") && !address.startsWith("unix:");
 }
 
 /**

@@ -137,6 +137,7 @@ describe("an endpoint manager", () => {
       [() => manager.add(bad(5), { address: "a:1" }), "key must be a string"],
       [() => manager.add("svc/\ud800", { address: "a:1" }), "key has a lone surrogate"],
       [() => manager.add("svc/a", bad(undefined)), "endpoint must be an object"],
+      [() => manager.add("svc/a", { address: "http://a:1" }), "endpoint.address must be host:port"],
       [() => manager.add("svc/a", { address: "a:1" }, { leaseId: bad(5) }), "leaseId"],
       [() => manager.add("svc/a", { address: "a:1" }, bad({ lease: 5n })), 'unknown option "lease" of add'],
       [() => manager.delete("svc/a", bad({ leaseId: 5n })), 'unknown option "leaseId" of delete'],

@@ -62,7 +62,7 @@ export interface EndpointManager {
    * Adds an endpoint, or replaces the one of that key.
    *
    * @param key - `target/` and anything that nobody else uses, such as the address.
-   * @throws (rejects) `TypeError` for a key of another service or an endpoint without address; `EtcdError`
+   * @throws (rejects) `TypeError` for a key of another service or an endpoint without address, or with a URL for one; `EtcdError`
    * `LEASE_NOT_FOUND`, `PERMISSION_DENIED`, and with its `outcome` whatever else fails a write.
    */
   add(key: string, endpoint: Endpoint, options?: AddEndpointOptions): Promise<void>;

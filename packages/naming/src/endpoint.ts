@@ -3,8 +3,9 @@ import type { JsonValue } from "@etcdkit/core";
 /** Where one instance of a service can be reached. */
 export interface Endpoint {
   /**
-   * The address as clients dial it: `host:port`, IPv6 hosts in brackets, or `unix:path`. It is kept as it is written; a
-   * client of one's own may agree on something else.
+   * The address as clients dial it: `host:port`, IPv6 hosts in brackets, or `unix:path`. It is kept as it is written,
+   * so a client of one's own may agree on something else, but no URL: `http://…` is refused where it would be written, and
+   * read as it is where another program has written it.
    */
   readonly address: string;
   /**

@@ -11,6 +11,7 @@ import {
   callChecks,
   checkClock,
   checkFunction,
+  checkLeases,
   checkOptions,
   optionTable,
   pauseMs,
@@ -95,9 +96,7 @@ export async function openRegistration(
   if (typeof manager !== "object" || manager === null || !("add" in manager && "target" in manager)) {
     throw new TypeError("manager must be an EndpointManager");
   }
-  if (typeof leases !== "object" || leases === null || !("keepAlive" in leases)) {
-    throw new TypeError("leases must be Leases");
-  }
+  checkLeases(leases, "leases");
   checkOptions(table, options);
   checkKey(key, manager.target);
   encodeEndpoint(endpoint, "endpoint"); // only to see that it can be done
