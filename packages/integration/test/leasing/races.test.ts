@@ -62,6 +62,18 @@ function gate(): { readonly reached: Promise<void>; readonly open: () => void; p
 
 function nothing(): void {}
 
+/** Holds back the answer to an op that is carried out. */
+function heldAnswer(traps: Trap[], match: Trap["match"]): ReturnType<typeof gate> {
+  const held = gate();
+  const meet: Trap["meet"] = async (carry) => {
+    const answer = await carry();
+    await held.pass();
+    return answer;
+  };
+  traps.push({ match, meet });
+  return held;
+}
+
 // On the newest server only: in which order answers and events arrive is chosen here.
 describeNewestEtcd("a leasing client", (etcd) => {
   const shared = etcd.shared();
@@ -103,15 +115,7 @@ describeNewestEtcd("a leasing client", (etcd) => {
   it.concurrent("does not keep what an acquisition has read when its own write has come in between", async () => {
     await using client = await trappedProgram(uniqueKey("leasing"));
     const key = uniqueKey();
-    const held = gate();
-    client.traps.push({
-      match: isAcquisition,
-      meet: async (carry) => {
-        const answer = await carry();
-        await held.pass();
-        return answer;
-      },
-    });
+    const held = heldAnswer(client.traps, isAcquisition);
     const read = client.kv.get(key);
     await held.reached;
     await client.kv.put(key, "new");
@@ -124,15 +128,7 @@ describeNewestEtcd("a leasing client", (etcd) => {
     const [prefix, key] = [uniqueKey("leasing"), uniqueKey()];
     await using client = await trappedProgram(prefix);
     await using other = await program(shared, prefix);
-    const held = gate();
-    client.traps.push({
-      match: isAcquisition,
-      meet: async (carry) => {
-        const answer = await carry();
-        await held.pass();
-        return answer;
-      },
-    });
+    const held = heldAnswer(client.traps, isAcquisition);
     const read = client.kv.get(key);
     await held.reached;
     await other.kv.put(key, "new");
@@ -147,15 +143,7 @@ describeNewestEtcd("a leasing client", (etcd) => {
     await using client = await trappedProgram(prefix);
     await using owner = await program(shared, prefix);
     await owner.kv.get(key);
-    const held = gate();
-    client.traps.push({
-      match: isAcquisition,
-      meet: async (carry) => {
-        const answer = await carry();
-        await held.pass();
-        return answer;
-      },
-    });
+    const held = heldAnswer(client.traps, isAcquisition);
     const early = client.kv.get(key);
     await held.reached;
     await owner.kv.put(key, "new");
