@@ -2,22 +2,24 @@ import {
   type BytesLike,
   type CallOptions,
   type Connection,
+  EtcdError,
+  isEtcdError,
+  type KeyValue,
+  type ResponseHeader,
+} from "@etcdkit/core";
+import { election as protocol } from "@etcdkit/core/protocol";
+import {
   callChecks,
   callOf,
   callUnary,
   checkId,
   checkOptions,
   checkRevision,
-  EtcdError,
   headerOf,
-  isEtcdError,
-  type KeyValue,
   openServerStream,
   optionTable,
-  type ResponseHeader,
   toBytes,
-} from "@etcdkit/core";
-import { election as protocol } from "@etcdkit/core/protocol";
+} from "@etcdkit/core/spi";
 import { leavable } from "./leavable.js";
 import type { ServiceWaitOptions } from "./lock-service.js";
 

@@ -1,12 +1,5 @@
-import {
-  type BytesLike,
-  callChecks,
-  checkOptions,
-  optionTable,
-  toBytes,
-  type WaitOptions,
-  withinLimits,
-} from "@etcdkit/core";
+import type { BytesLike, WaitOptions } from "@etcdkit/core";
+import { callChecks, checkOptions, forAnswer, optionTable, toBytes, withinLimits } from "@etcdkit/core/spi";
 import { HeldPlace, type Holding } from "./holding.js";
 
 /** Being the leader of an election. Disposed of by `await using`, it is resigned from if it was not yet. */
@@ -36,7 +29,6 @@ const tables = {
   proclaim: optionTable("proclaim", waitChecks),
   resign: optionTable("resign", waitChecks),
 } as const;
-const resignTimeoutMs = 10_000;
 
 /** {@link Leadership}. */
 export class HeldLeadership extends HeldPlace implements Leadership {
@@ -45,11 +37,10 @@ export class HeldLeadership extends HeldPlace implements Leadership {
     await this.place.write(toBytes(value, "value"), options);
   }
 
-  async resign(options: WaitOptions = {}): Promise<void> {
+  async resign(options?: WaitOptions): Promise<void> {
     checkOptions(tables.resign, options);
-    const { signal, timeoutMs = resignTimeoutMs } = options;
     const left = this.place.leave();
-    await withinLimits("resign", { signal, timeoutMs }, (limits) => limits.race(left));
+    await withinLimits("resign", forAnswer(options), (limits) => limits.race(left));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,6 @@
+import type { BytesLike, CallOptions, Connection, ResponseHeader } from "@etcdkit/core";
+import { lock as protocol } from "@etcdkit/core/protocol";
 import {
-  type BytesLike,
-  type CallOptions,
-  type Connection,
   callChecks,
   callOf,
   callUnary,
@@ -9,10 +8,8 @@ import {
   checkOptions,
   headerOf,
   optionTable,
-  type ResponseHeader,
   toBytes,
-} from "@etcdkit/core";
-import { lock as protocol } from "@etcdkit/core/protocol";
+} from "@etcdkit/core/spi";
 
 /** Options of {@link LockService.lock} and `ElectionService.campaign`. */
 export interface ServiceWaitOptions extends Omit<CallOptions, "idempotent"> {

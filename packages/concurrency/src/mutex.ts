@@ -1,12 +1,5 @@
-import {
-  type BytesLike,
-  callChecks,
-  checkOptions,
-  EtcdError,
-  optionTable,
-  type WaitOptions,
-  withinLimits,
-} from "@etcdkit/core";
+import { type BytesLike, EtcdError, type WaitOptions } from "@etcdkit/core";
+import { callChecks, checkOptions, forAnswer, optionTable, withinLimits } from "@etcdkit/core/spi";
 import { HeldPlace, type Holding } from "./holding.js";
 import { queueName, queuePrefix } from "./queue-name.js";
 import { reachFront, takeIfFree } from "./reach-front.js";
@@ -46,7 +39,7 @@ export interface Mutex {
   /**
    * Takes the lock if nobody holds it or waits for it; else resolves with `undefined`, and has not been in the queue.
    *
-   * @param options - `timeoutMs`: by default it takes as long as it takes to hear from the cluster.
+   * @param options - `timeoutMs` is 10 000 by default.
    * @throws (rejects) As {@link Mutex.lock}.
    */
   tryLock(options?: WaitOptions): Promise<Lock | undefined>;
@@ -58,7 +51,6 @@ const tables = {
   tryLock: optionTable("tryLock", waitChecks),
   unlock: optionTable("unlock", waitChecks),
 } as const;
-const unlockTimeoutMs = 10_000;
 const noValue = new Uint8Array();
 
 /**
@@ -85,7 +77,7 @@ export function createMutex(session: Session, name: BytesLike): Mutex {
 
     async tryLock(options) {
       checkOptions(tables.tryLock, options);
-      return await withinLimits("tryLock", options, async (limits) => {
+      return await withinLimits("tryLock", forAnswer(options), async (limits) => {
         const place = await takeIfFree(session, queue, noValue, limits);
         return place && new HeldLock(place);
       });
@@ -96,13 +88,12 @@ export function createMutex(session: Session, name: BytesLike): Mutex {
 class HeldLock extends HeldPlace implements Lock {
   #released = false;
 
-  async unlock(options: WaitOptions = {}): Promise<void> {
+  async unlock(options?: WaitOptions): Promise<void> {
     checkOptions(tables.unlock, options);
     if (this.#released) throw new EtcdError("NOT_HOLDER", "mutex: lock has already been released");
     this.#released = true;
-    const { signal, timeoutMs = unlockTimeoutMs } = options;
     const left = this.place.leave();
-    await withinLimits("unlock", { signal, timeoutMs }, (limits) => limits.race(left));
+    await withinLimits("unlock", forAnswer(options), (limits) => limits.race(left));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,4 +1,5 @@
-import { toBytes, utf8 } from "@etcdkit/core";
+import { utf8 } from "@etcdkit/core";
+import { toBytes } from "@etcdkit/core/spi";
 import { describe, expect, it } from "vitest";
 import { queueName, queuePrefix } from "./queue-name.js";
 

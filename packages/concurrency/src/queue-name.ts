@@ -1,4 +1,5 @@
-import { type BytesLike, concatBytes, toBytes } from "@etcdkit/core";
+import { type BytesLike, concatBytes } from "@etcdkit/core";
+import { toBytes } from "@etcdkit/core/spi";
 
 /** Where a session stands in the queue for a name. */
 export interface QueueName {

@@ -7,11 +7,10 @@ import {
   type KeyValue,
   op,
   outcomeOf,
-  pauseMs,
-  sleep,
   systemClock,
   type WaitOptions,
 } from "@etcdkit/core";
+import { pauseMs, sleep } from "@etcdkit/core/spi";
 import { guardKv, type Ownership } from "./guard-kv.js";
 import type { QueueName } from "./queue-name.js";
 import type { Session } from "./session.js";
@@ -28,7 +27,9 @@ export interface Entry {
 }
 
 // Most locks are held for less, and need no watch to tell that their key was deleted by somebody else.
-const watchAfterMs = 100;
+const watchHeldAfterMs = 100;
+// In a queue that moves, whoever waits looks at the own key as often as somebody before it leaves.
+const watchWaitingAfterMs = 750;
 // To tell a lost lease from a deleted key takes one answer; nobody is left believing for longer than this.
 const verdictMs = 300;
 // A request whose answer was lost may still be on its way: no longer than this, since a member gives up on one after five
@@ -56,6 +57,7 @@ export class QueuePlace implements Ownership {
   /** Why it is over. Signal and errors are made when somebody asks: a short lock does without. */
   #overBy: (() => unknown) | undefined;
   #controller: AbortController | undefined;
+  #watching = false;
   #cancelWatch: () => void = () => undefined;
   #leaving: Promise<void> | undefined;
 
@@ -124,7 +126,8 @@ export class QueuePlace implements Ownership {
     if (compareBytes(first.key, this.key) !== 0) return false;
     await this.confirm(signal);
     this.#absent = false;
-    this.#entered(createRevision);
+    this.#createRevision = createRevision;
+    this.#watchIn(watchHeldAfterMs);
     return true;
   }
 
@@ -132,6 +135,7 @@ export class QueuePlace implements Ownership {
   async reachFront(signal: AbortSignal): Promise<void> {
     await waitForEach(this.session.watcher, signal, () => this.#lookAhead(signal));
     this.signal.throwIfAborted();
+    this.#watchIn(watchHeldAfterMs);
   }
 
   /**
@@ -206,11 +210,13 @@ export class QueuePlace implements Ownership {
         return kv.txn(request, { ...call, idempotent: true });
       });
       const [owner] = answer.responses[1].kvs;
-      if (answer.succeeded) this.#entered(answer.header.revision);
+      if (answer.succeeded) this.#createRevision = answer.header.revision;
       const found = answer.succeeded ? undefined : answer.responses[0].kvs[0];
       if (found !== undefined) this.#find(found);
       this.#absent = this.#createRevision === undefined;
-      return { first: !this.#absent && owner?.createRevision === this.#createRevision, found };
+      const isFirst = !this.#absent && owner?.createRevision === this.#createRevision;
+      if (!this.#absent) this.#watchIn(isFirst ? watchHeldAfterMs : watchWaitingAfterMs);
+      return { first: isFirst, found };
     } catch (error) {
       if (outcomeOf(error) !== "not-applied") this.#doubtful = true;
       this.#absent = !this.#doubtful;
@@ -226,18 +232,19 @@ export class QueuePlace implements Ownership {
         "the session's key in the queue is tied to another lease, or to none",
       );
     }
-    this.#entered(found.createRevision);
+    this.#createRevision = found.createRevision;
   }
 
-  #entered(createRevision: bigint): void {
-    this.#createRevision = createRevision;
-    if (this.#overBy !== undefined) return;
-    const watch = (): void => void this.#watchKey();
-    this.#cancelWatch = systemClock.setTimer(watchAfterMs, watch, false);
+  /** Begins to watch the key after a while, unless that has begun. */
+  #watchIn(delayMs: number): void {
+    if (this.#overBy !== undefined || this.#watching) return;
+    this.#cancelWatch();
+    this.#cancelWatch = systemClock.setTimer(delayMs, () => void this.#watchKey(), false);
   }
 
   /** Learns that the key was deleted by somebody else. What cannot be watched any more counts as lost. */
   async #watchKey(): Promise<void> {
+    this.#watching = true;
     try {
       await waitForDeletion(this.session, this.key, this.createRevision, this.signal);
       await this.#lose();

@@ -1,4 +1,4 @@
-import type { CallLimits } from "@etcdkit/core";
+import type { CallLimits } from "@etcdkit/core/spi";
 import type { QueueName } from "./queue-name.js";
 import { QueuePlace } from "./queue-place.js";
 import type { Session } from "./session.js";

@@ -1,12 +1,5 @@
-import {
-  callChecks,
-  checkOptions,
-  checkRevision,
-  firstEvent,
-  type KeyRange,
-  optionTable,
-  type WatchOpener,
-} from "@etcdkit/core";
+import { firstEvent, type KeyRange, type WatchOpener } from "@etcdkit/core";
+import { callChecks, checkOptions, checkRevision, optionTable } from "@etcdkit/core/spi";
 import { meansLookAgain, type WaitServices } from "./wait-for-deletion.js";
 
 /** Options of {@link waitForPredecessors}. */

@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { EtcdError } from "@etcdkit/core";
 import { describe, expect, it, vi } from "vitest";
 import { FakeEtcd } from "../test/fake-etcd.js";
@@ -40,6 +41,15 @@ describe("withLock", () => {
     await expect(lost).rejects.toMatchObject({ code: "SESSION_LOST" });
   });
 
+  it("rejects with the loss also where the function ends with an abort because of it", async () => {
+    const { etcd, session, mutex } = await one();
+    const lost = withLock(mutex, async (lock) => {
+      etcd.expire(session.leaseId);
+      await setTimeout(60_000, undefined, { signal: lock.signal });
+    });
+    await expect(lost).rejects.toMatchObject({ code: "SESSION_LOST" });
+  });
+
   it("rejects when nobody can tell that the lock was held all the time", async () => {
     const { etcd, session, mutex } = await one();
     const lease = etcd.leases.get(session.leaseId);
@@ -60,6 +70,25 @@ describe("withLock", () => {
     });
     expect(result).toBe("done");
     await vi.waitFor(() => expect(etcd.keys()).toEqual([]));
+  });
+
+  it("rejects with the caller's reason where one signal ends both the session and the wait", async () => {
+    const etcd = new FakeEtcd();
+    const holder = await openSession(etcd.services());
+    await createMutex(holder, "n").lock();
+    const caller = new AbortController();
+    const session = await openSession(etcd.services(), { signal: caller.signal });
+    const waiting = withLock(createMutex(session, "n"), () => "done", { signal: caller.signal });
+    caller.abort("enough");
+    await expect(waiting).rejects.toBe("enough");
+  });
+
+  it("refuses what is no mutex, and what is no function", async () => {
+    const { mutex, session } = await one();
+    const done = (): string => "done";
+    await expect(withLock(undefined as never, done)).rejects.toThrow("mutex must be a Mutex");
+    await expect(withLock(session as never, done)).rejects.toThrow("mutex must be a Mutex");
+    await expect(withLock(mutex, "done" as never)).rejects.toThrow("work must be a function");
   });
 
   it("passes its options to the wait, and does not run the function without the lock", async () => {

@@ -11,14 +11,15 @@ import type { Lock, Mutex } from "./mutex.js";
  *
  * @param options - Of the wait for the lock.
  * @returns What `work` returned.
- * @throws (rejects) As {@link Mutex.lock}; what `work` throws; the reason of `lock.signal` when the lock was lost
- * meanwhile; `NOT_HOLDER` when it cannot be told any more that it was not.
+ * @throws (rejects) As {@link Mutex.lock}; what `work` throws, but the loss where that is an abort because of it; the reason
+ * of `lock.signal` when the lock was lost meanwhile; `NOT_HOLDER` when it cannot be told any more that it was not.
  */
 export async function withLock<T>(
   mutex: Mutex,
   work: (lock: Lock) => T | Promise<T>,
   options?: WaitOptions,
 ): Promise<T> {
+  if (typeof mutex?.lock !== "function") throw new TypeError("mutex must be a Mutex");
   if (typeof work !== "function") throw new TypeError("work must be a function");
   const lock = await mutex.lock(options);
   try {
@@ -26,6 +27,11 @@ export async function withLock<T>(
     lock.signal.throwIfAborted();
     if (!lock.isHeld()) throw new EtcdError("NOT_HOLDER", "the lock may have been lost meanwhile");
     return result;
+  } catch (error) {
+    // Node's own functions reject with an `AbortError`, of which the reason is only the cause.
+    if (lock.signal.aborted && error instanceof Error && error.cause === lock.signal.reason)
+      throw error.cause;
+    throw error;
   } finally {
     await lock.unlock().catch(() => undefined);
   }

@@ -2,7 +2,7 @@ import { getEventListeners } from "node:events";
 import type { CancelTimer } from "@etcdkit/transport";
 import { describe, expect, it } from "vitest";
 import { ManualClock } from "../test/manual-clock.js";
-import { CallLimits, withinLimits } from "./call-limits.js";
+import { CallLimits, forAnswer, withinLimits } from "./call-limits.js";
 import { noteDelay } from "./errors/abort-delay.js";
 import { EtcdError } from "./errors/etcd-error.js";
 
@@ -27,6 +27,23 @@ describe("limits of a call", () => {
       limits.follow(session.signal);
     });
     await expect(late).rejects.toBe("enough");
+  });
+
+  it("end it with the caller's reason also where the caller's signal ends what they follow", async () => {
+    const [caller, session] = [new AbortController(), new AbortController()];
+    caller.signal.addEventListener("abort", () => session.abort("closed"));
+    const call = withinLimits("lock", { signal: caller.signal }, (limits) => {
+      limits.follow(session.signal);
+      return limits.race(forever);
+    });
+    caller.abort("enough");
+    await expect(call).rejects.toBe("enough");
+  });
+
+  it("of a call that waits for an answer only are ten seconds, unless it has some of its own", () => {
+    const { signal } = new AbortController();
+    expect(forAnswer()).toEqual({ signal: undefined, timeoutMs: 10_000 });
+    expect(forAnswer({ signal, timeoutMs: 5 })).toEqual({ signal, timeoutMs: 5 });
   });
 
   it("end it when its time is up, and say what it was waiting for", async () => {

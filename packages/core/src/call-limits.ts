@@ -11,6 +11,13 @@ export interface WaitOptions {
   readonly timeoutMs?: number | undefined;
 }
 
+const answerTimeoutMs = 10_000;
+
+/** For calls that wait for nothing but the cluster's answer: without a time limit of their own they have ten seconds. */
+export function forAnswer({ signal, timeoutMs = answerTimeoutMs }: WaitOptions = {}): WaitOptions {
+  return { signal, timeoutMs };
+}
+
 /**
  * All that can end a call of several steps, in one signal: the caller, the time limit, and whatever else it follows, such as
  * the end of a session. To be ended with the call, since some of it outlives the call by far: links of `AbortSignal.any`
@@ -19,12 +26,14 @@ export interface WaitOptions {
 export class CallLimits {
   /** What is waited for at the moment, in words that go on after "waiting for": for the error when the time is up. */
   waitingFor: string | undefined;
+  readonly #caller: AbortSignal | undefined;
   readonly #controller = new AbortController();
   readonly #undo: (() => void)[] = [];
   #timeUp: EtcdError | undefined;
 
   /** @param what - The call, for the error when its time is up. */
   constructor(what: string, { signal, timeoutMs }: WaitOptions = {}, clock: Clock = systemClock) {
+    this.#caller = signal;
     if (signal !== undefined) this.follow(signal);
     if (timeoutMs === undefined || timeoutMs === Number.POSITIVE_INFINITY || this.signal.aborted) return;
     const expire = (): void => {
@@ -43,9 +52,12 @@ export class CallLimits {
     return this.#controller.signal;
   }
 
-  /** Ends the call when this aborts, with its reason. */
+  /** Ends the call when this aborts, with its reason; or with the caller's, who may have ended that by the same signal. */
   follow(signal: AbortSignal): void {
-    const onAbort = (): void => this.#controller.abort(signal.reason);
+    const onAbort = (): void => {
+      const { reason } = this.#caller?.aborted ? this.#caller : signal;
+      this.#controller.abort(reason);
+    };
     if (signal.aborted) onAbort();
     signal.addEventListener("abort", onAbort, { once: true });
     this.#undo.push(() => signal.removeEventListener("abort", onAbort));

@@ -24,6 +24,7 @@ export {
 
 // Calls and errors
 
+export type { WaitOptions } from "./call-limits.js";
 export type { CallOptions } from "./call-options.js";
 export { callContext } from "./connection/context.js";
 export {
@@ -54,7 +55,7 @@ export {
 // Keys and values
 
 export { type BytesLike, compareBytes, concatBytes, json, utf8 } from "./bytes.js";
-export { type KeyOrRange, type KeyRange, prefixEnd } from "./key-range.js";
+export { type KeyOrRange, type KeyRange, prefixEnd, type WireRange } from "./key-range.js";
 export { type KeySpace, shareKeySpace } from "./key-space.js";
 export { type JsonValue, toJson } from "./to-json.js";
 
@@ -149,49 +150,5 @@ export type {
   WatchOpener,
   WatchRequest,
 } from "./watch/watch.js";
-export { type WatchOptions, watchTables } from "./watch/watch-options.js";
+export type { WatchOptions } from "./watch/watch-options.js";
 export { watcherFrom } from "./watch/watcher-from.js";
-
-// For packages of the family and for decorators: how arguments are checked and put into wire form
-
-export { isBytes, isBytesLike, toBytes } from "./bytes.js";
-export { checkCallerHeaders } from "./connection/call-headers.js";
-export { checkId, checkInt64, checkMemberId, checkPositiveInteger, checkRevision } from "./integers.js";
-export { toWireRange, type WireRange } from "./key-range.js";
-export {
-  type Check,
-  callChecks,
-  callOf,
-  checkFlag,
-  checkOneOf,
-  checkOptions,
-  type OptionTable,
-  optionTable,
-} from "./options.js";
-
-// For decorators that want the answer of another member
-
-export { elsewhere } from "./connection/tried-endpoints.js";
-
-// For packages of the family that try again after a pause
-
-export { type BackOff, pauseMs } from "./connection/back-off.js";
-export { sleep } from "./connection/sleep.js";
-export { printable } from "./errors/from-transport.js";
-export { findServerError, type ServerError } from "./errors/server-errors.js";
-
-// For packages of the family whose calls take several steps
-
-export { CallLimits, type WaitOptions, withinLimits } from "./call-limits.js";
-
-// For packages of the family that call services of etcd
-
-export { callUnary } from "./call-unary.js";
-export { headerOf } from "./response-header.js";
-export { openServerStream, type ServerStream } from "./server-stream.js";
-
-// For packages of the family that keep time limits of their own
-
-export type { Delay } from "./connection/prerequisite.js";
-export { delayOf } from "./errors/abort-delay.js";
-export { noteOutcome } from "./errors/outcome.js";

@@ -42,6 +42,6 @@ export { findServerError, type ServerError } from "./errors/server-errors.js";
 
 // Calls of several steps, and pauses between them
 
-export { CallLimits, withinLimits } from "./call-limits.js";
+export { CallLimits, forAnswer, withinLimits } from "./call-limits.js";
 export { type BackOff, pauseMs } from "./connection/back-off.js";
 export { sleep } from "./connection/sleep.js";

@@ -1,4 +1,5 @@
-import { type KeyValue, op, type ResponseHeader, toBytes } from "@etcdkit/core";
+import { type KeyValue, op, type ResponseHeader } from "@etcdkit/core";
+import { toBytes } from "@etcdkit/core/spi";
 import { describe, expect, it } from "vitest";
 import { answerRange, copyHeader, copyPair, innerHeader } from "./answer.js";
 

@@ -1,4 +1,5 @@
-import { type KeyValue, toBytes } from "@etcdkit/core";
+import type { KeyValue } from "@etcdkit/core";
+import { toBytes } from "@etcdkit/core/spi";
 import { describe, expect, it } from "vitest";
 import { Entries, type Entry } from "./entries.js";
 

@@ -1,4 +1,4 @@
-import { toBytes } from "@etcdkit/core";
+import { toBytes } from "@etcdkit/core/spi";
 import { describe, expect, it } from "vitest";
 import { holds, isRange, LeasingKeys, nameOf, namesOf } from "./leasing-keys.js";
 

@@ -1,11 +1,12 @@
+import type { Clock } from "@etcdkit/core";
 import {
   type Check,
-  type Clock,
   callChecks,
+  checkClock,
   checkPositiveInteger,
   type OptionTable,
   optionTable,
-} from "@etcdkit/core";
+} from "@etcdkit/core/spi";
 
 /** Options of {@link openLeasingKv}. */
 export interface LeasingOptions {
@@ -38,12 +39,6 @@ export interface LeasingOptions {
 function checkSeconds(value: unknown, name: string): void {
   checkPositiveInteger(value, name);
   if ((value as number) > 9_000_000_000) throw new RangeError(`${name} must be at most 9000000000`);
-}
-
-function checkClock(value: unknown, name: string): void {
-  if (typeof value !== "object" || value === null || !("now" in value && "setTimer" in value)) {
-    throw new TypeError(`${name} must be a Clock`);
-  }
 }
 
 const checks: Record<keyof LeasingOptions, Check> = {

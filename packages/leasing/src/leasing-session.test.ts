@@ -1,4 +1,5 @@
-import { type KeyValue, toBytes } from "@etcdkit/core";
+import type { KeyValue } from "@etcdkit/core";
+import { toBytes } from "@etcdkit/core/spi";
 import { describe, expect, it } from "vitest";
 import { ManualClock } from "../../core/test/manual-clock.js";
 import { eventOf, FakeServices, headerAt } from "../test/fake-services.js";

@@ -1,4 +1,5 @@
-import { compare, type KeyValue, op, toBytes, utf8 } from "@etcdkit/core";
+import { compare, type KeyValue, op, utf8 } from "@etcdkit/core";
+import { toBytes } from "@etcdkit/core/spi";
 import { describe, expect, it } from "vitest";
 import { innerHeader } from "./answer.js";
 import type { Entry } from "./entries.js";

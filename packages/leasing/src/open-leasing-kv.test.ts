@@ -1,4 +1,5 @@
-import { EtcdError, type Kv, kvFrom, type Leases, toBytes, type WatchOpener } from "@etcdkit/core";
+import { EtcdError, type Kv, kvFrom, type Leases, type WatchOpener } from "@etcdkit/core";
+import { toBytes } from "@etcdkit/core/spi";
 import { describe, expect, it, vi } from "vitest";
 import { FakeServices } from "../test/fake-services.js";
 import { openLeasingKv } from "./open-leasing-kv.js";

@@ -1,7 +1,6 @@
 import {
   type BytesLike,
   type CallOptions,
-  checkOptions,
   type Kv,
   type KvExecutor,
   kvFrom,
@@ -14,9 +13,9 @@ import {
   systemClock,
   type TxnOp,
   type TxnResult,
-  toBytes,
   type WatchOpener,
 } from "@etcdkit/core";
+import { checkOptions, toBytes } from "@etcdkit/core/spi";
 import { LeasingKeys } from "./leasing-keys.js";
 import { type LeasingOptions, leasingTable } from "./leasing-options.js";
 import type { LeasingGround } from "./leasing-session.js";
@@ -48,6 +47,7 @@ export interface LeasingStats {
 
 /** A `Kv` that answers reads of keys which it owns from memory. */
 export interface LeasingKv extends Kv, AsyncDisposable {
+  /** How well memory has served so far, and what it holds at this moment. */
   stats(): LeasingStats;
   /**
    * Gives up all keys by revoking the lease, and waits until nothing of that is under way any more, at most for the lease's

@@ -1,4 +1,5 @@
-import { type KeyValue, type StateBatch, toBytes } from "@etcdkit/core";
+import type { KeyValue, StateBatch } from "@etcdkit/core";
+import { toBytes } from "@etcdkit/core/spi";
 import { expect, it } from "vitest";
 import { innerHeader } from "./answer.js";
 import { LeasingKeys } from "./leasing-keys.js";

@@ -3,12 +3,11 @@ import {
   EtcdError,
   type KeyValue,
   type KvExecutor,
-  noteOutcome,
   type Op,
   outcomeOf,
   type ResultOf,
-  toBytes,
 } from "@etcdkit/core";
+import { noteOutcome, toBytes } from "@etcdkit/core/spi";
 import { describe, expect, it } from "vitest";
 import { ManualClock } from "../../core/test/manual-clock.js";
 import { eventOf, FakeServices, headerAt } from "../test/fake-services.js";

@@ -1,13 +1,13 @@
-import {
-  type CallOptions,
-  isBytes,
-  type KvExecutor,
-  type RangeOp,
-  type RangeResult,
-  type ResponseHeader,
-  type TxnOp,
-  type TxnResult,
+import type {
+  CallOptions,
+  KvExecutor,
+  RangeOp,
+  RangeResult,
+  ResponseHeader,
+  TxnOp,
+  TxnResult,
 } from "@etcdkit/core";
+import { isBytes } from "@etcdkit/core/spi";
 import { answerRange } from "./answer.js";
 import type { Entry } from "./entries.js";
 import { holds, isRange, type NameRange, nameOf } from "./leasing-keys.js";

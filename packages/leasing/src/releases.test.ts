@@ -1,12 +1,5 @@
-import {
-  type CallOptions,
-  type Clock,
-  type KvExecutor,
-  type Op,
-  type ResultOf,
-  type TxnOp,
-  toBytes,
-} from "@etcdkit/core";
+import type { CallOptions, Clock, KvExecutor, Op, ResultOf, TxnOp } from "@etcdkit/core";
+import { toBytes } from "@etcdkit/core/spi";
 import { describe, expect, it } from "vitest";
 import { Releases } from "./releases.js";
 

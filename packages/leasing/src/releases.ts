@@ -1,4 +1,5 @@
-import { type Clock, compare, type KvExecutor, op, pauseMs, sleep } from "@etcdkit/core";
+import { type Clock, compare, type KvExecutor, op } from "@etcdkit/core";
+import { pauseMs, sleep } from "@etcdkit/core/spi";
 
 const patience = { baseMs: 50, capMs: 2_000, jitter: 1 };
 

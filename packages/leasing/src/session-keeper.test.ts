@@ -1,4 +1,5 @@
-import { EtcdError, toBytes } from "@etcdkit/core";
+import { EtcdError } from "@etcdkit/core";
+import { toBytes } from "@etcdkit/core/spi";
 import { describe, expect, it, vi } from "vitest";
 import { ManualClock } from "../../core/test/manual-clock.js";
 import { FakeServices } from "../test/fake-services.js";

@@ -1,4 +1,5 @@
-import { EtcdError, isEtcdError, pauseMs, sleep } from "@etcdkit/core";
+import { EtcdError, isEtcdError } from "@etcdkit/core";
+import { pauseMs, sleep } from "@etcdkit/core/spi";
 import { type LeasingGround, LeasingSession } from "./leasing-session.js";
 import type { TimeLimit } from "./time-limit.js";
 

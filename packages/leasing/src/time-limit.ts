@@ -1,12 +1,5 @@
-import {
-  CallLimits,
-  type CallOptions,
-  type Clock,
-  EtcdError,
-  isEtcdError,
-  noteOutcome,
-  type Outcome,
-} from "@etcdkit/core";
+import { type CallOptions, type Clock, EtcdError, isEtcdError, type Outcome } from "@etcdkit/core";
+import { CallLimits, noteOutcome } from "@etcdkit/core/spi";
 
 /** What a {@link TimeLimit} is made for. */
 export interface Purpose {

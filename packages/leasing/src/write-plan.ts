@@ -2,12 +2,12 @@ import {
   type BranchOp,
   type DeleteOp,
   EtcdError,
-  isBytes,
   type PutOp,
   type ResultOf,
   type TxnOp,
   type WireRange,
 } from "@etcdkit/core";
+import { isBytes } from "@etcdkit/core/spi";
 import { isRange, type NameRange, nameOf, namesOf } from "./leasing-keys.js";
 
 /** An op that may write. */

@@ -8,11 +8,11 @@ import {
   type LeaseRenewal,
   type Leases,
   type ResponseHeader,
-  toBytes,
   type Watch,
   type WatchBatch,
   type WatchOpener,
 } from "@etcdkit/core";
+import { toBytes } from "@etcdkit/core/spi";
 
 export function headerAt(revision: bigint): ResponseHeader {
   const [clusterId, memberId, raftTerm] = [1n, 1n, 1n];

@@ -61,6 +61,7 @@ const removalMs = 500;
  */
 export function createDoubleBarrier(session: Session, key: BytesLike, count: number): DoubleBarrier {
   checkSession(session);
+  if (count === 0) throw new RangeError("count must be a positive integer");
   checkPositiveInteger(count, "count");
   const { kv, watcher } = session;
   const directory = keyUnder(key, "/waiters/", "key");

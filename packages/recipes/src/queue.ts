@@ -11,6 +11,7 @@ import {
   type CallLimits,
   callChecks,
   checkOptions,
+  forAnswer,
   optionTable,
   toBytes,
   withinLimits,
@@ -42,7 +43,7 @@ export interface Dequeue {
    * the watch, such as `PERMISSION_DENIED`; `DEADLINE` after `options.timeoutMs`; `options.signal.reason`.
    */
   dequeue(options?: WaitOptions): Promise<Uint8Array>;
-  /** As `dequeue`, but `undefined` instead of a wait. `options.timeoutMs` limits the call: by default nothing does. */
+  /** As `dequeue`, but `undefined` instead of a wait. `options.timeoutMs` is 10 000 by default. */
   tryDequeue(options?: WaitOptions): Promise<Uint8Array | undefined>;
 }
 
@@ -104,7 +105,7 @@ export function dequeuing(services: RecipeServices, items: FirstItem): Dequeue {
     },
     async tryDequeue(options) {
       checkOptions(tryDequeueTable, options);
-      return await withinLimits("tryDequeue", options, (limits) =>
+      return await withinLimits("tryDequeue", forAnswer(options), (limits) =>
         keepingItems(limits, ({ signal }) => tryTakeFirst(kv, items, signal)),
       );
     },

@@ -8,7 +8,7 @@ import {
   prefixEnd,
   type WaitOptions,
 } from "@etcdkit/core";
-import { checkOptions, withinLimits } from "@etcdkit/core/spi";
+import { checkOptions, forAnswer, withinLimits } from "@etcdkit/core/spi";
 import { checkSession, keyUnder, waitTable } from "./arguments.js";
 import { createOwnKey, createOwnKeyIfFree, type OwnKey } from "./own-key.js";
 
@@ -44,7 +44,7 @@ export interface RwMutex {
   /**
    * Takes the read lock if no writer holds it or waits for it; else resolves with `undefined`, and has not waited in line.
    *
-   * @param options - `timeoutMs`: by default it takes as long as it takes to hear from the cluster.
+   * @param options - `timeoutMs` is 10 000 by default.
    * @throws (rejects) As {@link RwMutex.readLock}.
    */
   tryReadLock(options?: WaitOptions): Promise<RwLock | undefined>;
@@ -59,7 +59,6 @@ const tables = {
   tryWriteLock: waitTable("tryWriteLock"),
   unlock: waitTable("unlock"),
 };
-const unlockTimeoutMs = 10_000;
 
 /**
  * A read-write mutex: fair, since whoever asked first comes first, and readers that follow one another go in together. Every
@@ -100,7 +99,7 @@ export function createRwMutex(session: Session, name: BytesLike): RwMutex {
   function tryLock(kind: RwLock["kind"], options: WaitOptions | undefined): Promise<RwLock | undefined> {
     const { directory, before } = kinds[kind];
     const what = kind === "read" ? "tryReadLock" : "tryWriteLock";
-    return withinLimits(what, options, async (limits) => {
+    return withinLimits(what, forAnswer(options), async (limits) => {
       limits.follow(session.signal);
       const own = await createOwnKeyIfFree(session, directory, before, limits);
       return own && (await held(kind, own));
@@ -177,8 +176,7 @@ class HeldRwLock implements RwLock {
     checkOptions(tables.unlock, options);
     if (this.#released) return;
     this.#released = true;
-    const { signal, timeoutMs = unlockTimeoutMs } = options ?? {};
-    await this.#own.remove({ signal, timeoutMs });
+    await this.#own.remove(forAnswer(options));
   }
 
   [Symbol.asyncDispose](): Promise<void> {

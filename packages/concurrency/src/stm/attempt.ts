@@ -1,13 +1,5 @@
-import {
-  type BytesLike,
-  type CallLimits,
-  EtcdError,
-  isEtcdError,
-  type KeyValue,
-  op,
-  type TxnResult,
-  toBytes,
-} from "@etcdkit/core";
+import { type BytesLike, EtcdError, isEtcdError, type KeyValue, op, type TxnResult } from "@etcdkit/core";
+import { type CallLimits, toBytes } from "@etcdkit/core/spi";
 import { ReadSet, type ReadSetup } from "./read-set.js";
 import { type Snapshot, snapshotOf } from "./snapshot.js";
 import type { StmPutOptions, StmTransaction } from "./transaction.js";

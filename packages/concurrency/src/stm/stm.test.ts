@@ -1,4 +1,5 @@
-import { type Compare, EtcdError, toBytes, utf8 } from "@etcdkit/core";
+import { type Compare, EtcdError, utf8 } from "@etcdkit/core";
+import { toBytes } from "@etcdkit/core/spi";
 import { describe, expect, it } from "vitest";
 import { MemoryKv } from "../../test/stm/memory-kv.js";
 import type { Isolation } from "./isolation.js";

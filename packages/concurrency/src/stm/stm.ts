@@ -1,14 +1,5 @@
-import {
-  type BackOff,
-  CallLimits,
-  EtcdError,
-  type KvExecutor,
-  outcomeOf,
-  pauseMs,
-  type ResponseHeader,
-  sleep,
-  systemClock,
-} from "@etcdkit/core";
+import { EtcdError, type KvExecutor, outcomeOf, type ResponseHeader, systemClock } from "@etcdkit/core";
+import { type BackOff, CallLimits, pauseMs, sleep } from "@etcdkit/core/spi";
 import { Attempt } from "./attempt.js";
 import { isolationRules } from "./isolation.js";
 import { checkArguments, prefetchKeys, type StmOptions } from "./options.js";

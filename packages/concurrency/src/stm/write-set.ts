@@ -1,4 +1,5 @@
-import { type BytesLike, type Compare, compare, type DeleteOp, op, type PutOp, toBytes } from "@etcdkit/core";
+import { type BytesLike, type Compare, compare, type DeleteOp, op, type PutOp } from "@etcdkit/core";
+import { toBytes } from "@etcdkit/core/spi";
 import { KeyMap } from "./key-map.js";
 import type { StmPutOptions } from "./transaction.js";
 

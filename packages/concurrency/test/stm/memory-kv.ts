@@ -10,9 +10,9 @@ import {
   type ResponseHeader,
   type ResultOf,
   type TxnOp,
-  toBytes,
   utf8,
 } from "@etcdkit/core";
+import { toBytes } from "@etcdkit/core/spi";
 
 type State = ReadonlyMap<string, KeyValue>;
 
