@@ -1,4 +1,4 @@
-import { type CallOptions, type Kv, outcomeOf } from "@etcdkit/core";
+import { type CallOptions, type Kv, outcomeOf, type ResponseHeader, toJson, utf8 } from "@etcdkit/core";
 import { Tally, type Verdict } from "./tally.js";
 import { settled } from "./writes.js";
 
@@ -34,7 +34,11 @@ const workers = 4;
  * @param call - Of every read and write.
  */
 export function startLoad(kv: Kv, prefix: string, call: CallOptions = {}): Load {
-  const written: { readonly key: string; readonly verdict: Verdict }[] = [];
+  const written: {
+    readonly key: string;
+    readonly verdict: Verdict;
+    readonly header: ResponseHeader | undefined;
+  }[] = [];
   const readFailures: unknown[] = [];
   const waits: { readonly count: number; resolve(): void }[] = [];
   let [reads, longestGapMs, revisionsWentBack] = [0, 0, 0];
@@ -71,12 +75,13 @@ export function startLoad(kv: Kv, prefix: string, call: CallOptions = {}): Load 
     for (let i = 0; !stopped; i++) {
       const key = `${prefix}${worker}/${i}`;
       let verdict: Verdict = "resolved";
+      let header: ResponseHeader | undefined;
       try {
-        await kv.put(key, key, call);
+        ({ header } = await kv.put(key, key, call));
       } catch (error) {
         verdict = outcomeOf(error) ?? "no outcome";
       }
-      written.push({ key, verdict });
+      written.push({ key, verdict, header });
       advance();
     }
   }
@@ -92,11 +97,22 @@ export function startLoad(kv: Kv, prefix: string, call: CallOptions = {}): Load 
       await Promise.all(all);
       await settled(kv);
       const versions = new Map<string, number>();
+      const keys = new Map<bigint, string>();
       for await (const page of kv.scan({ prefix })) {
-        for (const { key, version } of page) versions.set(Buffer.from(key).toString(), Number(version));
+        for (const { key, version, modRevision } of page) {
+          versions.set(utf8(key), Number(version));
+          keys.set(modRevision, utf8(key));
+        }
       }
       const writes = new Tally();
-      for (const { key, verdict } of written) writes.add(key, verdict, versions.get(key) ?? 0);
+      for (const { key, verdict, header } of written) {
+        // What the answer said of a write that is not there tells whose mistake it is: a server that gave its revision to
+        // another write later has forgotten it.
+        const told =
+          header && `${key} (${JSON.stringify(toJson(header))}, which is now ${keys.get(header.revision)})`;
+        const applied = versions.get(key) ?? 0;
+        writes.add(applied === 0 ? (told ?? key) : key, verdict, applied);
+      }
       return { reads, readFailures, longestGapMs, revisionsWentBack, writes };
     },
   };
