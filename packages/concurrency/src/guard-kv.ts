@@ -11,7 +11,7 @@ import {
   type ResultOf,
   shareKeySpace,
 } from "@etcdkit/core";
-import { checkKv } from "@etcdkit/core/spi";
+import { checkKv, isRead } from "@etcdkit/core/spi";
 
 /** Something that is held by virtue of a key: a lock, a leadership. */
 export interface Ownership extends KeySpace {
@@ -55,7 +55,7 @@ export function guardKv(kv: KvExecutor, ownership: Ownership): Kv {
 
   async function carryOut(op: Op, call: CallOptions | undefined): Promise<ResultOf<Op>> {
     if (op.type === "compact") throw new TypeError("compact cannot be guarded: call it on the kv itself");
-    return writes(op) ? await write(op, call) : await kv.execute(op, call);
+    return isRead(op) ? await kv.execute(op, call) : await write(op, call);
   }
 
   const stream = kv.stream?.bind(kv);
@@ -65,10 +65,4 @@ export function guardKv(kv: KvExecutor, ownership: Ownership): Kv {
     ...(stream !== undefined && { stream }),
     execute: <O extends Op>(op: O, call?: CallOptions) => carryOut(op, call) as Promise<ResultOf<O>>,
   });
-}
-
-/** Whether an op can change anything, whichever way its compares go. */
-function writes(op: Exclude<Op, { type: "compact" }>): boolean {
-  if (op.type === "txn") return op.success.some(writes) || op.failure.some(writes);
-  return op.type !== "range";
 }

@@ -7,7 +7,7 @@ import {
   type ReadonlyKv,
   type Watcher,
 } from "@etcdkit/core";
-import { meansLookAgain } from "./wait-for-deletion.js";
+import { meansLookAgain } from "@etcdkit/core/spi";
 
 /** What observing an election takes. */
 export interface ObserveServices {

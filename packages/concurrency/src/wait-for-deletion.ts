@@ -1,4 +1,5 @@
-import { firstEvent, isEtcdError, type ReadonlyKv, type WatchOpener } from "@etcdkit/core";
+import type { ReadonlyKv, WatchOpener } from "@etcdkit/core";
+import { nextChange } from "@etcdkit/core/spi";
 
 /** What waiting for keys takes. */
 export interface WaitServices {
@@ -7,7 +8,8 @@ export interface WaitServices {
 }
 
 /**
- * Waits until a key that was created at `createRevision` is gone.
+ * Waits until a key that was created at `createRevision` is gone, for authors of what is held by a key. A watch that ended
+ * because history was compacted, or for want of a leader, is made anew.
  *
  * @throws (rejects) `signal.reason`; what reading and watching reject with.
  */
@@ -19,20 +21,11 @@ export async function waitForDeletion(
 ): Promise<void> {
   let startRevision = createRevision + 1n;
   while (true) {
-    try {
-      await firstEvent(watcher, key, { events: "deletes", startRevision, signal });
-      return;
-    } catch (error) {
-      if (!meansLookAgain(error)) throw error;
-    }
+    const deletion = await nextChange(watcher, key, { events: "deletes", startRevision, signal });
+    if (deletion !== undefined) return;
     const call = { signal, timeoutMs: Number.POSITIVE_INFINITY };
     const { header, kvs } = await kv.range(key, { keysOnly: true, ...call });
     if (kvs[0]?.createRevision !== createRevision) return;
     startRevision = header.revision + 1n;
   }
-}
-
-/** Whether a watch ended with nothing to say about the keys: history was compacted, or there was no leader. */
-export function meansLookAgain(error: unknown): boolean {
-  return isEtcdError(error, "COMPACTED") || isEtcdError(error, "NO_LEADER");
 }

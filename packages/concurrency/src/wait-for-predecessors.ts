@@ -1,6 +1,6 @@
-import { firstEvent, type KeyRange, type WatchOpener } from "@etcdkit/core";
-import { callChecks, checkOptions, checkRevision, optionTable } from "@etcdkit/core/spi";
-import { meansLookAgain, type WaitServices } from "./wait-for-deletion.js";
+import type { KeyRange, WatchOpener } from "@etcdkit/core";
+import { callChecks, checkOptions, checkRevision, nextChange, optionTable } from "@etcdkit/core/spi";
+import type { WaitServices } from "./wait-for-deletion.js";
 
 /** Options of {@link waitForPredecessors}. */
 export interface WaitForPredecessorsOptions {
@@ -58,10 +58,6 @@ export async function waitForEach(
   while (true) {
     const { key, revision } = await look();
     if (key === undefined) return;
-    try {
-      await firstEvent(watcher, key, { events: "deletes", startRevision: revision + 1n, signal });
-    } catch (error) {
-      if (!meansLookAgain(error)) throw error;
-    }
+    await nextChange(watcher, key, { events: "deletes", startRevision: revision + 1n, signal });
   }
 }

@@ -25,6 +25,11 @@ export {
 } from "./options.js";
 export { watchTables } from "./watch/watch-options.js";
 
+// What ops do, and waiting for keys
+
+export { isRead, type ReadOp } from "./kv/is-read.js";
+export { meansLookAgain, nextChange } from "./watch/next-change.js";
+
 // How services are called
 
 export { callUnary } from "./call-unary.js";

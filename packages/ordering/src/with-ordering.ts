@@ -11,8 +11,16 @@ import {
   type ResultOf,
   systemClock,
 } from "@etcdkit/core";
-import { type Check, checkFunction, checkKv, checkOptions, optionTable } from "@etcdkit/core/spi";
-import { isRead, pinnedRevision, type ReadOp } from "./reads.js";
+import {
+  type Check,
+  checkFunction,
+  checkKv,
+  checkOptions,
+  isRead,
+  optionTable,
+  type ReadOp,
+} from "@etcdkit/core/spi";
+import { pinnedRevision } from "./reads.js";
 import { giveUp, type OnStale, Search } from "./search.js";
 
 /** Options of {@link withOrdering}. */

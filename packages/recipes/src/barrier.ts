@@ -7,7 +7,7 @@ import {
   op,
   type WaitOptions,
 } from "@etcdkit/core";
-import { callChecks, checkOptions, optionTable, withinLimits } from "@etcdkit/core/spi";
+import { callChecks, checkOptions, nextChange, optionTable, withinLimits } from "@etcdkit/core/spi";
 import {
   checkServices,
   keyUnder,
@@ -16,7 +16,6 @@ import {
   type RecipeServices,
   waitTable,
 } from "./arguments.js";
-import { nextChange } from "./next-change.js";
 
 /** A gate that somebody holds shut, and anybody may wait at. It is shut as long as its key exists. */
 export interface Barrier {

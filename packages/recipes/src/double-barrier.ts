@@ -10,9 +10,14 @@ import {
   type ResponseHeader,
   type WaitOptions,
 } from "@etcdkit/core";
-import { type CallLimits, checkOptions, checkPositiveInteger, withinLimits } from "@etcdkit/core/spi";
+import {
+  type CallLimits,
+  checkOptions,
+  checkPositiveInteger,
+  nextChange,
+  withinLimits,
+} from "@etcdkit/core/spi";
 import { checkSession, keyUnder, waitTable } from "./arguments.js";
-import { nextChange } from "./next-change.js";
 import { createOwnKey, type OwnKey } from "./own-key.js";
 
 /** One participant of a double barrier. */

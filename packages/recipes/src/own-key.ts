@@ -1,4 +1,4 @@
-import { guardKv, type Ownership, type Session } from "@etcdkit/concurrency";
+import { guardKv, type Ownership, type Session, waitForDeletion } from "@etcdkit/concurrency";
 import {
   type CallOptions,
   type Compare,
@@ -14,7 +14,6 @@ import {
   systemClock,
 } from "@etcdkit/core";
 import { type BackOff, type CallLimits, pauseMs, sleep, toBytes } from "@etcdkit/core/spi";
-import { nextChange } from "./next-change.js";
 import { uniqueNumber } from "./unique-number.js";
 
 const forever = Number.POSITIVE_INFINITY;
@@ -200,17 +199,9 @@ export class OwnKey implements Ownership {
 
   /** Waits for the key to be deleted by somebody else. What cannot be watched any more counts as lost. */
   async #watch(): Promise<void> {
-    const { watcher, kv } = this.#session;
-    const { key, signal } = this;
-    let startRevision = this.createRevision + 1n;
     try {
-      while (!signal.aborted) {
-        if (await nextChange(watcher, key, { events: "deletes", startRevision, signal }))
-          return await this.#lose();
-        const { header, kvs } = await kv.range(key, { keysOnly: true, signal, timeoutMs: forever });
-        if (kvs[0]?.createRevision !== this.createRevision) return await this.#lose();
-        startRevision = header.revision + 1n;
-      }
+      await waitForDeletion(this.#session, this.key, this.createRevision, this.signal);
+      await this.#lose();
     } catch (error) {
       await this.#lose(error);
     }

@@ -1,7 +1,7 @@
 import { compare, type KeyValue, type Kv, op, outcomeOf, systemClock, type WatchOpener } from "@etcdkit/core";
+import { nextChange } from "@etcdkit/core/spi";
 import type { FirstItem } from "./first-item.js";
 import { noteItem } from "./items-of.js";
-import { nextChange } from "./next-change.js";
 
 /**
  * Takes the first item, waiting for one if need be.

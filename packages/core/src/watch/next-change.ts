@@ -1,11 +1,8 @@
-import {
-  type Event,
-  type FirstEventOptions,
-  firstEvent,
-  isEtcdError,
-  type KeyOrRange,
-  type WatchOpener,
-} from "@etcdkit/core";
+import { isEtcdError } from "../errors/etcd-error.js";
+import type { Event } from "../gen/mvccpb/kv_pb.js";
+import type { KeyOrRange } from "../key-range.js";
+import { type FirstEventOptions, firstEvent } from "./first-event.js";
+import type { WatchOpener } from "./watch.js";
 
 /**
  * Waits for the first event of some keys. `undefined` when the watch ended with nothing to say about them, since history was
@@ -22,7 +19,12 @@ export async function nextChange(
   try {
     return await firstEvent(watcher, keys, options);
   } catch (error) {
-    if (isEtcdError(error, "COMPACTED") || isEtcdError(error, "NO_LEADER")) return undefined;
+    if (meansLookAgain(error)) return undefined;
     throw error;
   }
+}
+
+/** Whether a watch ended with nothing to say about its keys: history was compacted, or there was no leader. */
+export function meansLookAgain(error: unknown): boolean {
+  return isEtcdError(error, "COMPACTED") || isEtcdError(error, "NO_LEADER");
 }
