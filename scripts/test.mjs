@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fetchEtcd } from "./fetch-etcd.mjs";
 import { entry } from "./lib/entry.mjs";
 import { Failure, Interrupted, report } from "./lib/failure.mjs";
+import { failuresIn } from "./lib/failures.mjs";
 import { run } from "./lib/run.mjs";
 import { seconds } from "./lib/say.mjs";
 import { none, ofExitCode, ofReport, sum } from "./lib/tally.mjs";
@@ -71,7 +72,9 @@ async function runAll(chosen, temporary, interrupted) {
     if (interrupted.aborted) throw new Interrupted();
     const milliseconds = performance.now() - started;
     console.log(`${tally.failed === 0 ? "passed" : "FAILED"} after ${seconds(milliseconds)}`);
-    results.push({ name, title, tally, milliseconds });
+    const failures = failuresIn(reportOf(name, temporary));
+    for (const failure of failures) console.log(failure);
+    results.push({ name, title, tally, failures, milliseconds });
   }
   return results;
 }
@@ -84,6 +87,8 @@ function summarize(results) {
   for (const { title, tally, milliseconds } of results) {
     console.log(row(title, [tally.passed, tally.failed, tally.skipped, seconds(milliseconds)]));
   }
+  const failures = results.flatMap((result) => result.failures);
+  if (failures.length > 0) console.log(`\nTests that failed:\n${failures.join("\n")}`);
   const versions = servers.map(({ version }) => version).join(", ") || "none";
   console.log(`\netcd ${versions} | Node ${process.versions.node} | ${type()} ${release()} ${arch()}`);
   if (!ran) console.log("Nothing ran.");
@@ -141,13 +146,18 @@ async function tool(dependency, command, ...args) {
 
 async function tests(project, temporary) {
   if (needsServers.includes(project) && servers.length === 0) return withoutServers();
-  const file = join(temporary, `${project}.json`);
+  const file = reportOf(project, temporary);
   const args = ["run", "--project", project, "--allowOnly=false", "--reporter=default", "--reporter=json"];
   const { code } = await run(process.execPath, [toolPath("vitest"), ...args, `--outputFile.json=${file}`], {
     cwd: root,
     show: true,
   });
   return ofReport(code, file);
+}
+
+/** Where the test run of a step reports; steps of other kinds leave nothing there. */
+function reportOf(step, temporary) {
+  return join(temporary, `${step}.json`);
 }
 
 /** Aborts when the person at the keyboard has had enough: the running step is told by `run`, no other begins. */
