@@ -21,6 +21,11 @@ export function isBytesLike(value: unknown): value is BytesLike {
   return typeof value === "string" || isBytes(value);
 }
 
+/** Refuses what {@link toBytes} does not take by its type. */
+export function checkBytesLike(value: unknown, name: string): asserts value is BytesLike {
+  if (!isBytesLike(value)) throw new TypeError(`${name} must be a string or a Uint8Array`);
+}
+
 /**
  * Copies a caller's key or value into bytes of our own, so that it stays what it was when the call was made.
  *
@@ -31,7 +36,7 @@ export function isBytesLike(value: unknown): value is BytesLike {
  */
 export function toBytes(value: BytesLike, name: string): Uint8Array {
   if (typeof value === "string") return shortAscii(value) ?? encodeText(value, name);
-  if (!isBytes(value)) throw new TypeError(`${name} must be a string or a Uint8Array`);
+  checkBytesLike(value, name);
   return new Uint8Array(value);
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { checkKv, checkLeases, checkReadonlyKv, checkWatcher } from "./check-services.js";
+import { checkKv, checkLeases, checkReadonlyKv, checkServices, checkWatcher } from "./check-services.js";
 
 const method = (): void => undefined;
 const kv = { execute: method };
@@ -33,5 +33,35 @@ describe.each([
     for (const value of [...others, bundle, words, {}, [], method, "kv", 5, null, undefined]) {
       expect(() => check(value, "source.it")).toThrow(new TypeError(`source.it must be ${what}`));
     }
+  });
+});
+
+describe("checkServices", () => {
+  const needs = { kv: checkKv, watcher: checkWatcher };
+  const keyPrefix = new Uint8Array([97]);
+
+  it("takes a bundle that has what is needed, of one namespace, whatever else is in it", () => {
+    const inside = { kv: { ...kv, keyPrefix }, watcher: { ...watcher, keyPrefix } };
+    for (const services of [bundle, { kv, watcher }, inside, { ...inside, leases }]) {
+      expect(() => checkServices(services, "services", needs)).not.toThrow();
+    }
+  });
+
+  it("refuses one that lacks something, by its name", () => {
+    for (const services of [undefined, null, 5, "kv", {}, { watcher }, { kv: bundle, watcher }]) {
+      expect(() => checkServices(services, "services", needs)).toThrow(
+        new TypeError("services.kv must be a Kv"),
+      );
+    }
+    expect(() => checkServices({ kv, watcher: leases }, "source", needs)).toThrow(
+      new TypeError("source.watcher must be a Watcher"),
+    );
+  });
+
+  it("refuses services that mean different keys by the same name", () => {
+    const inside = { ...watcher, keyPrefix };
+    expect(() => checkServices({ kv, watcher: inside }, "services", needs)).toThrow(
+      new TypeError("services.watcher and services.kv must be of one namespace: their key prefixes differ"),
+    );
   });
 });

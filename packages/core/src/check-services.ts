@@ -1,5 +1,7 @@
+import { type KeySpace, shareKeySpace } from "./key-space.js";
 import type { KvExecutor, ReadonlyKv } from "./kv/kv.js";
 import type { Leases } from "./lease/leases.js";
+import type { Check } from "./options.js";
 import type { WatchOpener } from "./watch/watch.js";
 
 // By what is called on them, since decorators and fakes have no class in common. A bundle of services, such as
@@ -23,6 +25,30 @@ export function checkWatcher(value: unknown, name: string): asserts value is Wat
 /** Refuses what cannot grant leases and keep them alive. */
 export function checkLeases(value: unknown, name: string): asserts value is Leases {
   if (!hasMethods(value, ["grant", "keepAlive"])) throw new TypeError(`${name} must be Leases`);
+}
+
+/**
+ * Refuses a bundle that lacks a service, and services that do not mean the same key by the same name.
+ *
+ * @param argument - What the caller knows the bundle by.
+ * @param checks - What is needed, by its name in the bundle. The rest of the bundle is not looked at.
+ */
+export function checkServices(
+  services: unknown,
+  argument: string,
+  checks: Readonly<Record<string, Check>>,
+): void {
+  const bag = (services ?? {}) as Readonly<Record<string, KeySpace>>;
+  let first: { readonly name: string; readonly service: KeySpace } | undefined;
+  for (const [key, check] of Object.entries(checks)) {
+    const name = `${argument}.${key}`;
+    const service = bag[key] ?? {};
+    check(bag[key], name);
+    first ??= { name, service };
+    if (!shareKeySpace(first.service, service)) {
+      throw new TypeError(`${name} and ${first.name} must be of one namespace: their key prefixes differ`);
+    }
+  }
 }
 
 function hasMethods(value: unknown, methods: readonly string[]): boolean {

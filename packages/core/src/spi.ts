@@ -6,8 +6,8 @@
 
 // How arguments are checked and put into wire form
 
-export { isBytes, isBytesLike, toBytes } from "./bytes.js";
-export { checkKv, checkLeases, checkReadonlyKv, checkWatcher } from "./check-services.js";
+export { checkBytesLike, isBytes, isBytesLike, toBytes } from "./bytes.js";
+export { checkKv, checkLeases, checkReadonlyKv, checkServices, checkWatcher } from "./check-services.js";
 export { checkCallerHeaders } from "./connection/call-headers.js";
 export { checkId, checkInt64, checkMemberId, checkPositiveInteger, checkRevision } from "./integers.js";
 export { toWireRange } from "./key-range.js";

@@ -36,13 +36,8 @@ export interface LeasingOptions {
   readonly clock?: Clock | undefined;
 }
 
-function checkSeconds(value: unknown, name: string): void {
-  checkPositiveInteger(value, name);
-  if ((value as number) > 9_000_000_000) throw new RangeError(`${name} must be at most 9000000000`);
-}
-
 const checks: Record<keyof LeasingOptions, Check> = {
-  ttlSeconds: checkSeconds,
+  ttlSeconds: () => undefined, // openLease looks at it
   maxKeys: checkPositiveInteger,
   maxBytes: checkPositiveInteger,
   waitTimeoutMs: callChecks.timeoutMs,

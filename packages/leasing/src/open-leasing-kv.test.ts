@@ -21,9 +21,7 @@ describe("openLeasingKv", () => {
       { kv, leases: { ...leases, keyPrefix }, watcher },
       { kv, leases, watcher: { ...watcher, keyPrefix } },
     ]) {
-      await expect(openLeasingKv(services, "leasing/")).rejects.toThrow(
-        "services must speak of the same keys",
-      );
+      await expect(openLeasingKv(services, "leasing/")).rejects.toThrow("must be of one namespace");
     }
   });
 

@@ -9,13 +9,12 @@ import {
   type RangeOp,
   type RangeResult,
   type ResultOf,
-  shareKeySpace,
   systemClock,
   type TxnOp,
   type TxnResult,
   type WatchOpener,
 } from "@etcdkit/core";
-import { checkOptions, toBytes } from "@etcdkit/core/spi";
+import { checkKv, checkLeases, checkOptions, checkServices, checkWatcher, toBytes } from "@etcdkit/core/spi";
 import { LeasingKeys } from "./leasing-keys.js";
 import { type LeasingOptions, leasingTable } from "./leasing-options.js";
 import type { LeasingGround } from "./leasing-session.js";
@@ -78,7 +77,7 @@ export async function openLeasingKv(
   options: LeasingOptions = {},
 ): Promise<LeasingKv> {
   checkOptions(leasingTable, options);
-  checkServices(services);
+  checkServices(services, "services", { kv: checkKv, leases: checkLeases, watcher: checkWatcher });
   const { kv, leases, watcher } = services;
   const keys = new LeasingKeys(toBytes(prefix, "prefix"));
   if (keys.prefix.length === 0) throw new RangeError("prefix must not be empty");
@@ -153,24 +152,6 @@ export async function openLeasingKv(
     close,
     [Symbol.asyncDispose]: close,
   };
-}
-
-function checkServices(services: unknown): asserts services is LeasingServices {
-  if (typeof services !== "object" || services === null) throw new TypeError("services must be an object");
-  for (const [name, method] of [
-    ["kv", "execute"],
-    ["leases", "grant"],
-    ["watcher", "open"],
-  ] as const) {
-    const service: unknown = (services as Readonly<Record<string, unknown>>)[name];
-    if (typeof service !== "object" || service === null || !(method in service)) {
-      throw new TypeError(`services.${name} must have a method ${method}`);
-    }
-  }
-  const { kv, leases, watcher } = services as LeasingServices;
-  if (!(shareKeySpace(kv, leases) && shareKeySpace(kv, watcher))) {
-    throw new TypeError("services must speak of the same keys: kv, leases and watcher of one namespace");
-  }
 }
 
 /** Lets the caller's signal end an opening, and nothing after it. */

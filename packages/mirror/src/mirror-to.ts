@@ -2,6 +2,7 @@ import type { BytesLike, Clock, KvExecutor } from "@etcdkit/core";
 import {
   type Check,
   callChecks,
+  checkBytesLike,
   checkClock,
   checkFlag,
   checkKv,
@@ -12,7 +13,6 @@ import {
   optionTable,
   toBytes,
 } from "@etcdkit/core/spi";
-import { checkBytesLike } from "./arguments.js";
 import { checkSource, type MirrorSource } from "./mirror.js";
 import { MirrorRun } from "./mirror-run.js";
 import type { MirrorProgress } from "./progress.js";

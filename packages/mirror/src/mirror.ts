@@ -1,24 +1,24 @@
-import {
-  type BytesLike,
-  type Clock,
-  type Event,
-  type KeyValue,
-  type KvExecutor,
-  type ResponseHeader,
-  shareKeySpace,
-  type WatchOpener,
+import type {
+  BytesLike,
+  Clock,
+  Event,
+  KeyValue,
+  KvExecutor,
+  ResponseHeader,
+  WatchOpener,
 } from "@etcdkit/core";
 import {
   callChecks,
+  checkBytesLike,
   checkClock,
   checkKv,
   checkOneOf,
   checkOptions,
+  checkServices,
   checkWatcher,
   optionTable,
   toBytes,
 } from "@etcdkit/core/spi";
-import { checkBytesLike } from "./arguments.js";
 import { checkCheckpoint, type MirrorCheckpoint } from "./checkpoint.js";
 import { follow } from "./follow.js";
 
@@ -114,9 +114,5 @@ export function mirror(source: MirrorSource, options: MirrorOptions): AsyncItera
 
 /** Refuses what cannot be mirrored from. */
 export function checkSource(source: MirrorSource): void {
-  checkKv(source?.kv, "source.kv");
-  checkWatcher(source.watcher, "source.watcher");
-  if (!shareKeySpace(source.kv, source.watcher)) {
-    throw new TypeError("source.kv and source.watcher must be of one namespace");
-  }
+  checkServices(source, "source", { kv: checkKv, watcher: checkWatcher });
 }

@@ -11,7 +11,7 @@ import {
   sleep,
 } from "@etcdkit/core/spi";
 import type { Endpoints } from "./endpoint.js";
-import { checkServices, endpointChanges, type NamingServices } from "./endpoint-changes.js";
+import { checkNamingServices, endpointChanges, type NamingServices } from "./endpoint-changes.js";
 import { checkTarget } from "./endpoint-keys.js";
 import { guarded, type OnSkipped, warnOnce } from "./skipped.js";
 
@@ -79,7 +79,7 @@ export function openDirectory(
   target: string,
   options: DirectoryOptions = {},
 ): Directory {
-  checkServices(services);
+  checkNamingServices(services);
   checkTarget(target);
   checkOptions(table, options);
   return new FollowedDirectory(services, target, options);
@@ -109,7 +109,7 @@ class FollowedDirectory implements Directory {
   }
 
   subscribe(listener: () => void): () => void {
-    if (typeof listener !== "function") throw new TypeError("listener must be a function");
+    checkFunction(listener, "listener");
     const entry = { notify: listener };
     this.#listeners.add(entry);
     return () => void this.#listeners.delete(entry);

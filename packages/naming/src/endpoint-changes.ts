@@ -3,12 +3,11 @@ import {
   type KeyValue,
   type KvExecutor,
   kvFrom,
-  shareKeySpace,
   utf8,
   type WatchOpener,
   watcherFrom,
 } from "@etcdkit/core";
-import { checkKv, checkWatcher } from "@etcdkit/core/spi";
+import { checkKv, checkServices, checkWatcher } from "@etcdkit/core/spi";
 import { type Endpoint, type Endpoints, type EndpointUpdate, sameEndpoint } from "./endpoint.js";
 import { decodeEndpoint } from "./endpoint-json.js";
 import { inOrder, prefixOf } from "./endpoint-keys.js";
@@ -21,11 +20,8 @@ export interface NamingServices {
 }
 
 /** Refuses services that are missing, or that mean different keys by the same name. */
-export function checkServices(services: unknown): asserts services is NamingServices {
-  const { kv, watcher } = (services ?? {}) as Partial<Record<keyof NamingServices, unknown>>;
-  checkKv(kv, "kv");
-  checkWatcher(watcher, "watcher");
-  if (!shareKeySpace(kv, watcher)) throw new TypeError("kv and watcher must be of the same namespace");
+export function checkNamingServices(services: unknown): asserts services is NamingServices {
+  checkServices(services, "services", { kv: checkKv, watcher: checkWatcher });
 }
 
 /** One change of a directory, and the whole of it thereafter. */

@@ -167,13 +167,13 @@ describe("an endpoint manager", () => {
       new TypeError("invalid target: target must be a string that is not empty"),
     );
     expect(create(store, undefined)).toThrow("invalid target");
-    expect(create(undefined, "svc")).toThrow(new TypeError("kv must be a Kv"));
-    expect(create({ kv: store }, "svc")).toThrow(new TypeError("watcher must be a Watcher"));
+    expect(create(undefined, "svc")).toThrow(new TypeError("services.kv must be a Kv"));
+    expect(create({ kv: store }, "svc")).toThrow(new TypeError("services.watcher must be a Watcher"));
     expect(create(store, "svc", { onSkipped: true })).toThrow("onSkipped must be a function");
     const keyPrefix = text("ns/");
     const kv: KvExecutor = { keyPrefix, execute: store.execute.bind(store) };
     const watcher: WatchOpener = { keyPrefix, open: store.open.bind(store) };
-    expect(create({ kv, watcher: store }, "svc")).toThrow("kv and watcher must be of the same namespace");
+    expect(create({ kv, watcher: store }, "svc")).toThrow("must be of one namespace");
     expect(create({ kv, watcher }, "svc")).not.toThrow();
   });
 });

@@ -9,7 +9,7 @@ import {
   optionTable,
 } from "@etcdkit/core/spi";
 import type { Endpoint, Endpoints, EndpointUpdate } from "./endpoint.js";
-import { checkServices, endpointChanges, type NamingServices, readPairs } from "./endpoint-changes.js";
+import { checkNamingServices, endpointChanges, type NamingServices, readPairs } from "./endpoint-changes.js";
 import { encodeEndpoint } from "./endpoint-json.js";
 import { checkKey, checkTarget, prefixOf } from "./endpoint-keys.js";
 import { type EndpointWatch, endpointWatch } from "./endpoint-watch.js";
@@ -111,7 +111,7 @@ export function createEndpointManager(
   target: string,
   options: EndpointManagerOptions = {},
 ): EndpointManager {
-  checkServices(services);
+  checkNamingServices(services);
   checkTarget(target);
   checkOptions(tables.create, options);
   const kv = kvFrom(services.kv);

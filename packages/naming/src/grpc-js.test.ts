@@ -146,7 +146,7 @@ describe("the resolver for grpc-js", () => {
     const store = new FakeStore();
     const register = (services: unknown, options?: unknown) => () =>
       registerEtcdResolver(services as FakeStore, options as object);
-    expect(register({})).toThrow("kv must be a Kv");
+    expect(register({})).toThrow("services.kv must be a Kv");
     expect(register(store, { scheme: 5 })).toThrow(new TypeError("scheme must be a string"));
     expect(register(store, { scheme: "no scheme" })).toThrow(RangeError);
     expect(register(store, { onSkipped: 5 })).toThrow("onSkipped must be a function");

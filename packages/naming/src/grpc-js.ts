@@ -9,7 +9,7 @@ import { experimental, Metadata, status } from "@grpc/grpc-js";
 import { parseAddress } from "./address.js";
 import { authorityOf } from "./authority-of.js";
 import { type Directory, openDirectory } from "./directory.js";
-import { checkServices, type NamingServices } from "./endpoint-changes.js";
+import { checkNamingServices, type NamingServices } from "./endpoint-changes.js";
 import { guarded, type OnSkipped, warnOnce } from "./skipped.js";
 
 /** Options of {@link registerEtcdResolver}. */
@@ -49,7 +49,7 @@ const table = optionTable("registerEtcdResolver", {
  * @throws `TypeError` or `RangeError` that names the argument.
  */
 export function registerEtcdResolver(services: NamingServices, options: EtcdResolverOptions = {}): void {
-  checkServices(services);
+  checkNamingServices(services);
   checkOptions(table, options);
   const { scheme = "etcd", clock, onSkipped } = options;
   const open = (target: string, skipped: OnSkipped): Directory =>

@@ -195,7 +195,7 @@ describe("an ordered store", () => {
   it("refuses options that it cannot use", () => {
     const store = new Scripted(1n);
     expect(() => withOrdering(store, { onStale: 5 as never })).toThrow("onStale must be a function");
-    expect(() => withOrdering(store, { clock: 5 as never })).toThrow("clock must be an object");
+    expect(() => withOrdering(store, { clock: 5 as never })).toThrow("clock must be a Clock");
     expect(() => withOrdering(store, { retries: 5 } as never)).toThrow('unknown option "retries"');
   });
 });

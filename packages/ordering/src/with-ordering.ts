@@ -12,7 +12,7 @@ import {
   systemClock,
 } from "@etcdkit/core";
 import {
-  type Check,
+  checkClock,
   checkFunction,
   checkKv,
   checkOptions,
@@ -34,10 +34,7 @@ export interface OrderingOptions {
   readonly clock?: Clock | undefined;
 }
 
-const checkObject: Check = (value, name) => {
-  if (typeof value !== "object" || value === null) throw new TypeError(`${name} must be an object`);
-};
-const table = optionTable("withOrdering", { onStale: checkFunction, clock: checkObject });
+const table = optionTable("withOrdering", { onStale: checkFunction, clock: checkClock });
 
 /**
  * A store whose reads never go back: no answer is of an older revision than any that this store had answered with before the

@@ -1,4 +1,4 @@
-import { type BytesLike, isBytesLike } from "../bytes.js";
+import { type BytesLike, checkBytesLike, isBytesLike } from "../bytes.js";
 import type { CallOptions } from "../call-options.js";
 import type { KeyValue } from "../gen/mvccpb/kv_pb.js";
 import { type KeyOrRange, type KeyRange, toWireRange } from "../key-range.js";
@@ -35,7 +35,7 @@ export function kvFrom(executor: KvExecutor): Kv {
     return promised(() => {
       checkOptions(methodTables.get, options);
       // One key only: a range here would answer with an arbitrary one of many.
-      if (!isBytesLike(key)) throw new TypeError("key must be a string or a Uint8Array");
+      checkBytesLike(key, "key");
       return executor.execute(buildRange(key, options), callOf(options)).then(firstPair);
     });
   }

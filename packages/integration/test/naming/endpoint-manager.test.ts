@@ -184,6 +184,6 @@ describeEachEtcd("an endpoint manager", (etcd) => {
     await manager.add(`${target}/a`, { address: "a:1" });
     expect(await heard).toEqual([{ type: "add", key: `${target}/a`, endpoint: { address: "a:1" } }]);
     expect(await services.kv.get(`tenant/${target}/a`)).toBeDefined();
-    expect(() => createEndpointManager({ ...inside, kv: services.kv }, target)).toThrow("same namespace");
+    expect(() => createEndpointManager({ ...inside, kv: services.kv }, target)).toThrow("one namespace");
   });
 });

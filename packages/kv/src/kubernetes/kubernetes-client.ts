@@ -15,12 +15,12 @@ import {
 import {
   callChecks,
   callOf,
+  checkBytesLike,
   checkFlag,
   checkId,
   checkOptions,
   checkPositiveInteger,
   checkRevision,
-  isBytesLike,
   optionTable,
   toBytes,
 } from "@etcdkit/core/spi";
@@ -197,7 +197,7 @@ export function createKubernetesClient(executor: KvExecutor): KubernetesClient {
 }
 
 function oneKey(key: BytesLike): BytesLike {
-  if (!isBytesLike(key)) throw new TypeError("key must be a string or a Uint8Array");
+  checkBytesLike(key, "key");
   return key;
 }
 

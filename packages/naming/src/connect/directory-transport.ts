@@ -1,7 +1,7 @@
 import type { Transport } from "@connectrpc/connect";
 import { type Clock, systemClock } from "@etcdkit/core";
 import {
-  type Check,
+  callChecks,
   checkClock,
   checkFunction,
   checkOneOf,
@@ -54,10 +54,6 @@ export interface DirectoryTransport extends Transport, AsyncDisposable {
   close(): Promise<void>;
 }
 
-const checkMs: Check = (value, name) => {
-  if (typeof value !== "number") throw new TypeError(`${name} must be a number`);
-  if (!(value > 0)) throw new RangeError(`${name} must be positive`);
-};
 const table = optionTable("createDirectoryTransport", {
   directory: (value, name) => {
     if (typeof value !== "object" || value === null || !("subscribe" in value && "endpoints" in value)) {
@@ -66,8 +62,8 @@ const table = optionTable("createDirectoryTransport", {
   },
   createTransport: checkFunction,
   policy: checkOneOf(["round-robin", "pick-first"]),
-  waitTimeoutMs: checkMs,
-  dialTimeoutMs: checkMs,
+  waitTimeoutMs: callChecks.timeoutMs,
+  dialTimeoutMs: callChecks.timeoutMs,
   clock: checkClock,
 });
 
