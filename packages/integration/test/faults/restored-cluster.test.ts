@@ -1,29 +1,24 @@
-import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { promisify } from "node:util";
 import { ClusterChangedError, HistoryReplacedError, isKeepAliveHalted } from "@etcdkit/core";
 import { createKv } from "@etcdkit/kv";
 import { createLeases } from "@etcdkit/lease";
 import { createMaintenance } from "@etcdkit/maintenance";
 import { saveSnapshot } from "@etcdkit/snapshot";
-import { type EtcdMember, findEtcdBinaries } from "@etcdkit/testing";
+import type { EtcdMember } from "@etcdkit/testing";
 import { createWatcher } from "@etcdkit/watch";
 import { expect, it } from "vitest";
 import { connectTo } from "../support/connect-to.js";
 import { describeEachEtcd } from "../support/each-etcd.js";
+import { etcdctls, runEtcdctl } from "../support/etcdctl.js";
 import { Observer } from "../watch/observer.js";
-
-const run = promisify(execFile);
 
 /**
  * A program that restores snapshots: that of 3.4, where it was part of `etcdctl` and comes in the server's package. What it
- * makes, servers start on up to 3.5. Looked for also when only other versions are to be tested.
+ * makes, servers start on up to 3.5.
  */
-const etcdctl = (await findEtcdBinaries({ ...process.env, ETCD_VERSIONS: undefined })).find(
-  ({ etcdctl, version }) => etcdctl !== undefined && version.startsWith("3.4."),
-)?.etcdctl;
+const etcdctl = etcdctls.find(({ version }) => version.startsWith("3.4."));
 
 /** What becomes of a member that was stopped before it is started again. */
 type Replacement = (member: EtcdMember, snapshot: string) => Promise<void>;
@@ -41,7 +36,8 @@ function restore(token: (member: EtcdMember) => string): Replacement {
       ...["--initial-cluster", `${name}=${peerUrl}`, "--initial-advertise-peer-urls", peerUrl],
       ...["--initial-cluster-token", token(member)],
     ];
-    await run(etcdctl ?? "", args, { env: { ...process.env, ETCDCTL_API: "3" } });
+    if (etcdctl === undefined) throw new Error("no etcdctl of 3.4 was found");
+    await runEtcdctl(etcdctl, args);
   };
 }
 

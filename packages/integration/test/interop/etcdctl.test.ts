@@ -3,8 +3,8 @@ import { utf8 } from "@etcdkit/core";
 import { describe, expect, it } from "vitest";
 import { participant } from "../concurrency/ground.js";
 import { describeOldestAndNewestEtcd } from "../support/each-etcd.js";
+import { etcdctls, startEtcdctl } from "../support/etcdctl.js";
 import { uniqueKey } from "../support/unique-key.js";
-import { etcdctls, startEtcdctl } from "./etcdctl.js";
 import { pending, untilKeys } from "./waiting.js";
 
 const name = (): string => uniqueKey("interop").slice(0, -1);

@@ -1,52 +1,16 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { type Kv, op } from "@etcdkit/core";
 import { createKv } from "@etcdkit/kv";
-import { findEtcdBinaries } from "@etcdkit/testing";
 import { createWatcher } from "@etcdkit/watch";
 import { expect, it } from "vitest";
 import { connectTo } from "../support/connect-to.js";
 import { describeEachEtcd } from "../support/each-etcd.js";
+import { etcdctls, startEtcdctl } from "../support/etcdctl.js";
 import { uniqueKey } from "../support/unique-key.js";
 import { pairsOf, RunningMirror } from "./ground.js";
 
-// Looked for also when only other versions are to be tested; any version does, since it speaks to all of them.
-const tools = (await findEtcdBinaries({ ...process.env, ETCD_VERSIONS: undefined })).flatMap(
-  ({ etcdctl }) => etcdctl ?? [],
-);
-
-/** A make-mirror of etcd's own, in a process. */
-class MakeMirror implements AsyncDisposable {
-  readonly #child: ChildProcess;
-  #said = "";
-
-  constructor(tool: string, from: string, to: string, args: readonly string[]) {
-    this.#child = spawn(tool, ["--endpoints", from, "make-mirror", ...args, to.replace("http://", "")], {
-      env: { PATH: process.env["PATH"], ETCDCTL_API: "3" },
-    });
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      stream?.on("data", (chunk: Buffer) => {
-        this.#said += chunk.toString();
-      });
-    }
-  }
-
-  /** What it has printed, once it has ended before it was told to; `undefined` while it runs. */
-  get failure(): string | undefined {
-    return this.#child.exitCode === null ? undefined : this.#said;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const ended = once(this.#child, "exit");
-    this.#child.kill("SIGKILL");
-    await ended;
-  }
-}
-
 describeEachEtcd("etcdctl make-mirror and a mirror", (etcd) => {
   const from = etcd.shared();
-  const tool = etcd.binary.etcdctl ?? tools[0];
+  const tool = etcdctls.find(({ version }) => version === etcd.version) ?? etcdctls[0];
 
   // e2e/ctl_v3_make_mirror_test.go:TestCtlV3MakeMirror, TestCtlV3MakeMirrorModifyDestPrefix,
   // TestCtlV3MakeMirrorNoDestPrefix
@@ -69,8 +33,9 @@ describeEachEtcd("etcdctl make-mirror and a mirror", (etcd) => {
     for (const key of ["a", "b", prefix]) await kv.put(`${prefix}${key}`, "before");
 
     const move = moved === "" ? ["--no-dest-prefix"] : ["--dest-prefix", destinationPrefix];
-    const [one = "", other = ""] = [from.endpoints[0], toTheirs.endpoints[0]];
-    await using child = new MakeMirror(tool, one, other, ["--prefix", prefix, ...move]);
+    const [to = ""] = toTheirs.endpoints;
+    const args = ["make-mirror", "--prefix", prefix, ...move, to.replace("http://", "")];
+    await using child = startEtcdctl(tool, from.endpoints, args);
     const checkpointKey = uniqueKey("checkpoint");
     const options = { prefix, destinationPrefix, checkpointKey };
     await using running = new RunningMirror({

@@ -1,22 +1,16 @@
-import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
 import { mkdtemp, open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { promisify } from "node:util";
+import { join } from "node:path";
 import { createKv } from "@etcdkit/kv";
 import { createMaintenance } from "@etcdkit/maintenance";
 import { type SnapshotProgress, saveSnapshot, snapshotStatus } from "@etcdkit/snapshot";
 import { compareVersions, openBridge } from "@etcdkit/testing";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
-import { describeEachEtcd, installed } from "../support/each-etcd.js";
-
-const run = promisify(execFile);
+import { describeEachEtcd } from "../support/each-etcd.js";
+import { etcdctls, runEtcdctl } from "../support/etcdctl.js";
 
 /** etcd's own tool, which some packages bring along with the server, and the version that it is of. */
-const tool = installed
-  .map(({ path, version }) => ({ path: join(dirname(path), "etcdctl"), version }))
-  .find(({ path, version }) => compareVersions(version, "3.6") < 0 && existsSync(path));
+const tool = etcdctls.find(({ version }) => compareVersions(version, "3.6") < 0);
 
 // The cases follow one another: the first one saves the file.
 describeEachEtcd("a snapshot file", (etcd) => {
@@ -85,7 +79,7 @@ describeEachEtcd("a snapshot file", (etcd) => {
       const { hash, revision = 0n, totalRecords, totalSizeBytes } = await snapshotStatus(file);
       expect((await readFile(file)).equals(before)).toBe(true);
       const args = ["snapshot", "status", file, "--write-out", "json"];
-      const { stdout } = await run(tool.path, args, { env: { ETCDCTL_API: "3" } });
+      const stdout = await runEtcdctl(tool, args);
       expect({
         hash,
         revision: Number(revision),
@@ -100,7 +94,7 @@ describeEachEtcd("a snapshot file", (etcd) => {
     it(`is restored by etcdctl ${tool.version} into a cluster that holds the keys`, async () => {
       const data = join(folder, "data");
       const restore = ["snapshot", "restore", file, "--data-dir", data];
-      await run(tool.path, restore, { env: { ETCDCTL_API: "3" } });
+      await runEtcdctl(tool, restore);
       const name = ["--name", "default", "--initial-cluster", "default=http://localhost:2380"];
       await using restored = await etcd.start({ dataDirectory: data, args: name });
       await using connection = shared.connect({ endpoints: restored.endpoints });

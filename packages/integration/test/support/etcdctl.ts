@@ -1,6 +1,7 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 import { findEtcdBinaries } from "@etcdkit/testing";
 
 /** An `etcdctl` that was found with a server. */
@@ -16,10 +17,19 @@ export const etcdctls: readonly Etcdctl[] = (
 if (etcdctls.length === 0)
   console.log("Left out: etcdctl. There is none beside the servers of this machine.");
 
+const env = { PATH: process.env["PATH"], ETCDCTL_API: "3" };
+
+/** Runs it to its end; resolves to its output, and rejects with what it says where it fails. */
+export async function runEtcdctl({ path }: Etcdctl, args: readonly string[]): Promise<string> {
+  return (await promisify(execFile)(path, args, { env })).stdout;
+}
+
 /** An `etcdctl` at work. */
 export interface Running extends AsyncDisposable {
   /** Its next line of output. */
   line(): Promise<string>;
+  /** What it said on stderr, once it has ended; `undefined` while it runs. */
+  readonly failure: string | undefined;
   /** Ctrl-C: it gives back what it holds, and ends. */
   interrupt(): Promise<void>;
   /** Kills it: what it holds stays held until its lease ends. */
@@ -33,7 +43,7 @@ export function startEtcdctl(
   args: readonly string[],
 ): Running {
   const child = spawn(path, [`--endpoints=${endpoints.join(",")}`, ...args], {
-    env: { PATH: process.env["PATH"], ETCDCTL_API: "3" },
+    env,
     stdio: ["ignore", "pipe", "pipe"],
   });
   const ended = once(child, "close");
@@ -51,6 +61,9 @@ export function startEtcdctl(
       const { done, value } = await lines.next();
       if (done) throw new Error(`etcdctl ${args.join(" ")} has ended: ${errors}`);
       return value;
+    },
+    get failure() {
+      return runs(child) ? undefined : errors;
     },
     interrupt: () => end("SIGINT"),
     kill: () => end("SIGKILL"),
