@@ -68,7 +68,9 @@ describeEachEtcd("a cluster of three", (etcd) => {
     await store.kv.put(key, "bar");
     await using connection = store.connect({ endpoints: third.endpoint });
     const kv = createKv(connection);
-    await expect.poll(async () => (await kv.get(key, { serializable: true }))?.version).toBe(1n);
+    await expect
+      .poll(async () => (await kv.get(key, { serializable: true }))?.version, { timeout: 15_000 })
+      .toBe(1n);
     await Promise.all([first.stop(), second.stop()]);
     await expect(kv.get(key, { serializable: true })).resolves.toMatchObject({ version: 1n });
     const started = performance.now();
@@ -76,6 +78,7 @@ describeEachEtcd("a cluster of three", (etcd) => {
       code: "DEADLINE",
       message: expect.stringContaining(third.endpoint),
     });
-    expect(performance.now() - started).toBeLessThan(3_000);
+    // A member alone says so by itself after 7 s.
+    expect(performance.now() - started).toBeLessThan(5_000);
   });
 });

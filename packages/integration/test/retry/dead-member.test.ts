@@ -48,7 +48,7 @@ describeEachEtcd("a call to a member that breaks", (etcd) => {
     const key = uniqueKey();
     await kv.put(key, "value");
     await member?.stop();
-    const reading = kv.get(key, { timeoutMs: 20_000 });
+    const reading = kv.get(key, { timeoutMs: 45_000 });
     reading.catch(() => undefined); // looked at below, once the member is back
     await member?.restart();
     expect((await reading)?.version).toBe(1n);
@@ -65,7 +65,7 @@ describeEachEtcd("a call to a member that breaks", (etcd) => {
     await linkIsDown(connection);
     const { error } = await rejection(() => kv.put(key, "value", { timeoutMs: 1_000 }));
     expect(error).toMatchObject({ code: "DEADLINE", outcome: "not-applied" });
-    const reading = kv.get(key, { timeoutMs: 20_000 });
+    const reading = kv.get(key, { timeoutMs: 45_000 });
     reading.catch(() => undefined);
     await member?.restart();
     expect(await reading).toBeUndefined();
@@ -85,7 +85,7 @@ describeEachEtcd("a call to a member that breaks", (etcd) => {
         kv.txn({ success: [op.put(key, "value")] }, { timeoutMs: 500 }),
       );
       expect(error).toMatchObject({ code: "DEADLINE", outcome: "not-applied" });
-      expect(afterMs).toBeLessThan(1_000);
+      expect(afterMs).toBeLessThan(3_000); // and not in the 10 s that calls have by default
     } finally {
       await member?.restart();
     }
