@@ -25,7 +25,7 @@ describeOldestAndNewestEtcd("when the others are lost", (etcd) => {
       expect(error).toMatchObject({ outcome: "unknown", endpoint: leader.endpoint });
       expect(error.code).toMatch(/^(TIMEOUT|DEADLINE)/);
       expect(afterMs).toBeGreaterThan(4_500);
-      expect(afterMs).toBeLessThan(9_000);
+      expect(afterMs).toBeLessThan(12_000); // the call's own deadline is after 10 s
     } finally {
       cluster.heal();
       await allServe(cluster);

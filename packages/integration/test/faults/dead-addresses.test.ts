@@ -14,12 +14,16 @@ describeNewestEtcd("F05 an address that does not answer the first packet", (etcd
   it("costs no call anything while another endpoint is there", async () => {
     await using silent = await openSilentPort();
     const dead = `http://127.0.0.1:${silent.port}`;
-    await using connection = shared.connect({ endpoints: [dead, ...shared.endpoints] });
+    await using connection = shared.connect({
+      endpoints: [dead, ...shared.endpoints],
+      dialTimeoutMs: 20_000,
+      callTimeoutMs: 20_000,
+    });
     const kv = createKv(connection);
     for (let call = 0; call < 50; call++) {
       const startMs = performance.now();
       await kv.put("F05", `${call}`);
-      expect(performance.now() - startMs).toBeLessThan(1_000); // a dial may take twice that
+      expect(performance.now() - startMs).toBeLessThan(5_000); // a dial may take four times that
     }
     expect(connection.states().get(dead)).not.toBe("ready");
   });
@@ -29,14 +33,19 @@ describeNewestEtcd("F05 an address that does not answer the first packet", (etcd
     async (at) => {
       await using silent = await openSilentPort("127.0.0.2");
       // The name's port is that of the silent address: what listens there at the other address leads to etcd.
-      await using bridge = await openBridge(shared.endpoints[0] ?? "", { port: silent.port });
+      const host = "127.0.0.3"; // where no other program has taken that port
+      await using bridge = await openBridge(shared.endpoints[0] ?? "", { host, port: silent.port });
       using names = pretendNames();
-      const addresses = ["127.0.0.1", silent.host];
+      const addresses = [host, silent.host];
       names.set("members.test", ...(at === "first" ? addresses.reverse() : addresses));
-      await using connection = shared.connect({ endpoints: `http://members.test:${silent.port}` });
+      await using connection = shared.connect({
+        endpoints: `http://members.test:${silent.port}`,
+        dialTimeoutMs: 20_000,
+        callTimeoutMs: 20_000,
+      });
       const startMs = performance.now();
       await createKv(connection).get("F05");
-      expect(performance.now() - startMs).toBeLessThan(1_000);
+      expect(performance.now() - startMs).toBeLessThan(2_500); // whatever else a busy machine does meanwhile
       expect(names.asked("members.test")).toBe(1);
       expect(bridge.connections()).toBe(1);
     },
@@ -52,6 +61,6 @@ describeNewestEtcd("F05 an address that does not answer the first packet", (etcd
     expect(error).toMatchObject({ code: "DEADLINE", outcome: "not-applied" });
     for (const endpoint of endpoints)
       expect(error.message).toContain(`${endpoint}: no connection within 300 ms`);
-    expect(afterMs).toBeLessThan(2_000);
+    expect(afterMs).toBeLessThan(5_000);
   });
 });

@@ -27,7 +27,7 @@ async function exhaust(member: EtcdMember): Promise<AsyncDisposable> {
     await run("prlimit", [...ofMember, `--nofile=${before.trim()}:`]);
   };
   try {
-    await expect.poll(() => openFilesOf(member)).toBeGreaterThanOrEqual(limit);
+    await expect.poll(() => openFilesOf(member), { timeout: 15_000 }).toBeGreaterThanOrEqual(limit);
   } catch (error) {
     await relieve();
     throw error;
@@ -50,11 +50,11 @@ describeNewestEtcd("F27 a member that has no file descriptors left", (etcd) => {
         const startMs = performance.now();
         await kv.put("F27", `${call}`);
         await kv.get("F27");
-        expect(performance.now() - startMs).toBeLessThan(1_000);
+        expect(performance.now() - startMs).toBeLessThan(5_000);
       }
       expect(connection.states().get(member.endpoint)).not.toBe("ready");
     }
-    await expect.poll(() => connection.states().get(member.endpoint), { timeout: 15_000 }).toBe("ready");
+    await expect.poll(() => connection.states().get(member.endpoint), { timeout: 30_000 }).toBe("ready");
   });
 
   it("goes on serving those that are connected, and says nothing to others, who are told that", async () => {
@@ -71,6 +71,6 @@ describeNewestEtcd("F27 a member that has no file descriptors left", (etcd) => {
       expect(error).toMatchObject({ code: "DEADLINE", outcome: "not-applied", endpoint: endpoints });
       expect(error.message).toContain("no connection within 300 ms");
     }
-    await createKv(late).put("F27", "late");
+    await createKv(late).put("F27", "late", { timeoutMs: 40_000 });
   });
 });

@@ -9,8 +9,8 @@ interface LeaderFault {
   readonly title: string;
   begin(cluster: EtcdCluster, leader: EtcdMember): Promise<void>;
   end(cluster: EtcdCluster, leader: EtcdMember): Promise<void>;
-  /** How long readers may hear nothing. */
-  readonly gapMs: number;
+  /** How long readers may hear nothing, though there has been a leader for some time. */
+  readonly silenceMs: number;
   /** How many reads and writes to wait for meanwhile. */
   readonly calls: number;
 }
@@ -20,8 +20,7 @@ const faults: readonly LeaderFault[] = [
     title: "F30 is killed",
     begin: (_, leader) => leader.kill(),
     end: (_, leader) => leader.restart(),
-    // The others elect a leader after 1 to 2 s.
-    gapMs: 5_000,
+    silenceMs: 0,
     calls: 50,
   },
   {
@@ -29,7 +28,7 @@ const faults: readonly LeaderFault[] = [
     begin: (_, leader) => leader.pause(),
     end: async (_, leader) => leader.resume(),
     // A silent link is given up after 5 s, and 2 more for the answer to a ping.
-    gapMs: 9_000,
+    silenceMs: 7_000,
     calls: 50,
   },
   {
@@ -37,7 +36,7 @@ const faults: readonly LeaderFault[] = [
     begin: async (cluster, leader) => cluster.partition([leader]),
     end: async (cluster) => cluster.heal(),
     // It takes 7 s to say that it cannot confirm a read.
-    gapMs: 9_000,
+    silenceMs: 7_000,
     // Each third one goes there, and has to wait.
     calls: 8,
   },
@@ -58,9 +57,12 @@ describeOldestAndNewestEtcd("when the leader", (etcd) => {
       const everything = await startEverything(cluster, connection, { ttlSeconds: 20, call });
       await everything.more(50);
       const { leader, followers } = await rolesOf(cluster);
+      const beganMs = performance.now();
+      let electionMs: number;
       await fault.begin(cluster, leader);
       try {
-        await rolesOf(cluster, followers);
+        await rolesOf(cluster, followers, 30_000);
+        electionMs = performance.now() - beganMs;
         await everything.more(fault.calls);
       } finally {
         await fault.end(cluster, leader);
@@ -71,10 +73,12 @@ describeOldestAndNewestEtcd("when the leader", (etcd) => {
       console.log(told(`the leader ${fault.title} (etcd ${etcd.version})`, report));
       expect(report.readFailures).toEqual([]);
       expect(report.writes.faults).toEqual([]);
-      expect(report.longestGapMs).toBeLessThan(fault.gapMs);
+      // The others elect a leader after 1 to 2 s, or later: votes may be split, and machines busy.
+      expect(report.longestGapMs).toBeLessThan(Math.max(fault.silenceMs, electionMs) + 3_000);
       expect(report.leaseLosses).toEqual([]);
       if (etcd.has("sound-reads")) expect(report.revisionsWentBack).toBe(0);
       expect(report.watches).toEqual(report.watches.map(() => none));
     },
+    120_000,
   );
 });

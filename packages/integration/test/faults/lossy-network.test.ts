@@ -39,7 +39,7 @@ describeNewestEtcd("a link that loses packets", (etcd) => {
     it("F04 all of a sudden: a call hears of it by ping, and the next dial succeeds once they get through again", async () => {
       await using link = await open(shared.endpoints[0] ?? "");
       await using ground = onServer(link.endpoint, {
-        keepAlive: { intervalMs: 300, timeoutMs: 200, withoutCalls: false },
+        keepAlive: { intervalMs: 300, timeoutMs: 1_000, withoutCalls: false },
       });
       await ground.connect();
       await ground.kv.put({ key: bytes("F04") });
@@ -48,7 +48,7 @@ describeNewestEtcd("a link that loses packets", (etcd) => {
       expect(await failureOf(ground.kv.put({ key: bytes("F04") }, { timeoutMs: 20_000 }))).toBe(
         "Unavailable unknown",
       );
-      expect(performance.now() - startMs).toBeLessThan(3_000);
+      expect(performance.now() - startMs).toBeLessThan(10_000);
       await expect(ground.connect(500)).rejects.toThrow();
       await link.goOn();
       await ground.connect();
@@ -63,7 +63,7 @@ describeNewestEtcd("a link that loses packets", (etcd) => {
       const { error } = await rejection(() => kv.put("F05", "", { timeoutMs: 1_000 }));
       expect(error).toMatchObject({ code: "DEADLINE", outcome: "not-applied", endpoint: link.endpoint });
       expect(error.message).toContain("no connection within 300 ms");
-      const waiting = kv.put("F05", "");
+      const waiting = kv.put("F05", "", { timeoutMs: 30_000 });
       await link.goOn();
       await waiting;
     });

@@ -23,6 +23,9 @@ const writes = [
   },
 ] as const;
 
+/** Enough for the member that serves, and less than the 7 s that the lone one takes to say that it cannot. */
+const shortMs = 3_000;
+
 describeEachEtcd("a connection to a member that was cut off and to one that was not", (etcd) => {
   const shared = etcd.shared({ members: 3, partitionable: true });
 
@@ -63,7 +66,7 @@ describeEachEtcd("a connection to a member that was cut off and to one that was 
       await using connection = await connectToBoth(lone, other);
       const kv = createKv(connection);
       const key = uniqueKey();
-      const tries = [1, 2].map(() => run(kv, key, { timeoutMs: 1_500 }));
+      const tries = [1, 2].map(() => run(kv, key, { timeoutMs: shortMs }));
       expect(await failuresOf(tries)).toEqual([
         expect.objectContaining({ code: "DEADLINE", endpoint: lone.endpoint, outcome: "unknown" }),
       ]);
@@ -92,7 +95,7 @@ describeEachEtcd("a connection to a member that was cut off and to one that was 
       expect(error).toMatchObject({ code: "DEADLINE", endpoint: lone.endpoint });
       connection.setEndpoints([lone.endpoint, other.endpoint]);
       await bothReady(connection);
-      const tries = [1, 2].map(() => kv.get("any", { timeoutMs: 1_500 }));
+      const tries = [1, 2].map(() => kv.get("any", { timeoutMs: shortMs }));
       expect(await failuresOf(tries)).toEqual([
         expect.objectContaining({ code: "DEADLINE", endpoint: lone.endpoint }),
       ]);
@@ -109,7 +112,7 @@ describeEachEtcd("a connection to a member that was cut off and to one that was 
 });
 
 async function bothReady(connection: Connection): Promise<void> {
-  await expect.poll(() => [...connection.states().values()]).toEqual(["ready", "ready"]);
+  await expect.poll(() => [...connection.states().values()], { timeout: 15_000 }).toEqual(["ready", "ready"]);
 }
 
 /** A logger that notes where attempts of a call failed. */

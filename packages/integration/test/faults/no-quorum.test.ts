@@ -68,7 +68,7 @@ describeOldestAndNewestEtcd("without a majority of members", (etcd) => {
           continue;
         }
         expect(end.error.code).toMatch(/^(DEADLINE|UNAVAILABLE|TIMEOUT.*|NO_LEADER|LEADER_CHANGED)$/);
-        expect(end.afterMs).toBeLessThan(outageMs + 500);
+        expect(end.afterMs).toBeLessThan(outageMs + 3_000);
         if (i >= calls.reads) expect(end.error.outcome).toBe("unknown");
       }
       const rate = seen.attempts / seconds / (calls.reads + calls.writes);
@@ -82,21 +82,24 @@ describeOldestAndNewestEtcd("without a majority of members", (etcd) => {
       for (const member of away) member.resume();
     }
     const backMs = performance.now();
-    await kv.get(key, { timeoutMs: 20_000 });
+    const electing = rolesOf(cluster, cluster.members, 30_000).then(() => performance.now() - backMs);
+    electing.catch(() => undefined); // looked at below
+    await kv.get(key, { timeoutMs: 30_000 });
     const recoveredMs = performance.now() - backMs;
+    const electionMs = await electing;
     const last = (await kv.put(key, "after", { timeoutMs: 20_000, idempotent: true })).header.revision;
-    await observer.reached(last, 15_000);
+    await observer.reached(last, 30_000);
     console.log(`no majority (etcd ${etcd.version}): the first read ${Math.round(recoveredMs)} ms after`);
-    // Its members need an election first, which takes 1 to 2 s.
-    expect(recoveredMs).toBeLessThan(5_000);
+    // Its members need an election first, which takes 1 to 2 s, or longer on a busy machine.
+    expect(recoveredMs).toBeLessThan(electionMs + 3_000);
     expect(held.signal.aborted).toBe(false);
     const journal = await readJournal(cluster, { prefix: key }, last);
     expect(compareWithJournal(journal, observer.batches, revision)).toEqual(none);
     // One that asks for a leader is told that there is none, unless it was at a member that was frozen itself.
     if (strictObserver.over) expect(strictObserver.error).toMatchObject({ code: "NO_LEADER" });
-    else await strictObserver.reached(last, 15_000);
+    else await strictObserver.reached(last, 30_000);
     await allServe(cluster);
-  });
+  }, 120_000);
 
   it("F37 because all were killed and stay away, watches resume when they are back, and only leases that could expire are given up", async () => {
     const { cluster } = shared;
@@ -114,11 +117,12 @@ describeOldestAndNewestEtcd("without a majority of members", (etcd) => {
     await kv.put(`${prefix}kept with the lease`, "", { leaseId: long.leaseId });
     await observer.count(2);
 
-    await Promise.all(cluster.members.map((member) => member.kill()));
     const aborted = once(short.signal, "abort");
+    await Promise.all(cluster.members.map((member) => member.kill()));
     const beganMs = performance.now();
     await aborted;
-    expect(performance.now() - beganMs).toBeLessThan(5_000);
+    // Its 5 s began with the last renewal; the rest is for a busy machine.
+    expect(performance.now() - beganMs).toBeLessThan(7_000);
     expect([short.isHeld(), long.isHeld()]).toEqual([false, true]);
     expect(isKeepAliveHalted(short.signal.reason)).toBe(true);
     await expect(kv.get(prefix, { timeoutMs: 500 })).rejects.toMatchObject({ code: "DEADLINE" });
@@ -134,5 +138,5 @@ describeOldestAndNewestEtcd("without a majority of members", (etcd) => {
     await observer.reached(last);
     const journal = await readJournal(cluster, { prefix }, last);
     expect(compareWithJournal(journal, observer.batches, revision)).toEqual(none);
-  });
+  }, 120_000);
 });

@@ -44,4 +44,4 @@ it(`programs go on while a cluster is upgraded, member by member: ${[first, ...u
   expect(report.leaseLosses).toEqual([]);
   if (path.every((version) => behavesSo(version, "sound-reads"))) expect(report.revisionsWentBack).toBe(0);
   expect(report.watches).toEqual(report.watches.map(() => none));
-}, 120_000);
+}, 300_000);

@@ -72,8 +72,8 @@ describeEachEtcd("a connection to a member that is shut down and to others", (et
       await kv.get("any");
       for (const member of first ? [inUse, ...rest] : [...rest, inUse]) await member.kill();
       const reading = Promise.all([
-        kv.get("any", { timeoutMs: 30_000 }),
-        kv.get("any", { serializable: true, timeoutMs: 30_000 }),
+        kv.get("any", { timeoutMs: 45_000 }),
+        kv.get("any", { serializable: true, timeoutMs: 45_000 }),
       ]);
       reading.catch(() => undefined); // looked at below
       await cluster.restart();

@@ -70,7 +70,7 @@ describeNewestEtcd("F11 a server that takes four streams on a connection", (etcd
       expect(error).toMatchObject({ code: "DEADLINE", outcome: "not-applied", endpoint });
       expect(error.message).toContain("the server's limit of streams");
       expect(afterMs).toBeGreaterThan(450);
-      expect(afterMs).toBeLessThan(2_000);
+      expect(afterMs).toBeLessThan(5_000);
     }
     const served = Promise.all(Array.from({ length: 50 }, () => kv.put("F11", "")));
     await stream?.end();
@@ -96,7 +96,7 @@ describeNewestEtcd("F11 a server that takes four streams on a connection", (etcd
     const streams = await openStreams(connection, 2 * limit);
     for (const stream of streams.slice(0, 2)) {
       await stream.end();
-      for (let call = 0; call < 20; call++) await kv.put("F11", `${call}`, { timeoutMs: 2_000 });
+      for (let call = 0; call < 20; call++) await kv.put("F11", `${call}`, { timeoutMs: 8_000 });
       await openStream(connection);
     }
   });
