@@ -106,7 +106,7 @@ describeEachEtcd("when a cluster", (etcd) => {
         await replace(member, file);
         await member.restart();
         const backMs = performance.now();
-        const ends = await Promise.all(observers.map((observer) => observer.end()));
+        const ends = await Promise.all(observers.map((observer) => observer.end(30_000)));
         const afterMs = performance.now() - backMs;
         const now = (await kv.range("key")).header;
         expect(now.revision).toBeLessThan(seen.revision);
@@ -121,9 +121,9 @@ describeEachEtcd("when a cluster", (etcd) => {
             expect(now.clusterId).not.toBe(seen.clusterId);
           }
         }
-        // Dials of a member that is away are at most 5 s apart.
-        expect(afterMs).toBeLessThan(6_000);
-        await expect.poll(() => held.signal.aborted, { timeout: 10_000 }).toBe(true);
+        // Dials of a member that is away are at most 5 s apart, and take time on a busy machine.
+        expect(afterMs).toBeLessThan(8_000);
+        await expect.poll(() => held.signal.aborted, { timeout: 20_000 }).toBe(true);
         expect(isKeepAliveHalted(held.signal.reason, "expired")).toBe(true);
 
         // Whoever knows that may begin anew.
