@@ -10,6 +10,6 @@ export async function linkIsDown(
   endpoints: readonly string[] = connection.endpoints(),
 ): Promise<void> {
   await expect
-    .poll(() => endpoints.map((endpoint) => connection.states().get(endpoint)), { timeout: 5_000 })
+    .poll(() => endpoints.map((endpoint) => connection.states().get(endpoint)), { timeout: 15_000 })
     .not.toContain("ready");
 }

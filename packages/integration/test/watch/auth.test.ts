@@ -10,7 +10,8 @@ import { describeEachEtcd } from "../support/each-etcd.js";
 import { uniqueKey } from "../support/unique-key.js";
 import { Observer } from "./observer.js";
 
-const ttlSeconds = 2;
+// A JSON Web Token lives for up to a second less: time enough for one round, log-ins included.
+const ttlSeconds = 3;
 /** Longer than the life of a token and the second within which servers notice. */
 const idleMs = (ttlSeconds + 2) * 1_000;
 

@@ -78,8 +78,9 @@ describeNewestEtcd("watches under load", (etcd) => {
           `(median), beside ${((written * 10_000) / mebibyte) | 0} MiB for the stopped one ${at(beside, 0.5).toFixed(1)} ms, 99 % within ` +
           `${at(beside, 0.99).toFixed(1)} ms; extra memory at most ${(peak / mebibyte).toFixed(1)} MiB`,
       );
-      // The writes themselves keep server and test busy: what counts is that nobody waits for the reader that stopped.
-      expect(at(beside, 0.5)).toBeLessThan(at(usual, 0.5) + 100);
+      // The writes themselves keep server and test busy: what counts is that nobody waits for the reader that stopped, which
+      // would be until they are over.
+      expect(at(beside, 0.5)).toBeLessThan(at(usual, 0.5) + 1_000);
       expect(peak).toBeLessThan(64 * mebibyte);
     }, 120_000);
   });

@@ -9,6 +9,9 @@ import { uniqueKey } from "../support/unique-key.js";
 import { compareWithJournal, none, readJournal } from "./journal.js";
 import { Observer } from "./observer.js";
 
+/** Those that are left may have to elect a leader first. */
+const callTimeoutMs = 30_000;
+
 describeEachEtcd("a watch on several members", (etcd) => {
   // Few log entries are kept, so that a member that was away is brought up to date by a snapshot.
   const shared = etcd.shared({
@@ -73,7 +76,7 @@ describeEachEtcd("a watch on several members", (etcd) => {
   it("moves to another member when its own loses the others, and misses nothing", () =>
     withLoneMember(async (lone, others) => {
       const { cluster } = shared;
-      await using direct = shared.connect({ endpoints: others });
+      await using direct = shared.connect({ endpoints: others, callTimeoutMs });
       await using connection = shared.connect({ endpoints: [lone.endpoint, ...others] });
       const kv = createKv(direct);
       const prefix = uniqueKey();
@@ -86,7 +89,8 @@ describeEachEtcd("a watch on several members", (etcd) => {
       const observers = watches.map((watch) => new Observer(watch));
       cluster.partition([lone]);
       let last = 0n;
-      for (let i = 0; i < 20; i++) last = (await kv.put(`${prefix}${i}`, "")).header.revision;
+      for (let i = 0; i < 20; i++)
+        last = (await kv.put(`${prefix}${i}`, "", { idempotent: true })).header.revision;
       for (const observer of observers) await observer.reached(last, 15_000);
       // The journal may be that of the lone member.
       cluster.heal();
@@ -100,7 +104,7 @@ describeEachEtcd("a watch on several members", (etcd) => {
   it("on a member that was away, and is brought up to date (from 3.6 on by a snapshot), misses nothing", () =>
     withLoneMember(async (lone, others) => {
       const { cluster } = shared;
-      await using direct = shared.connect({ endpoints: others });
+      await using direct = shared.connect({ endpoints: others, callTimeoutMs });
       await using connection = shared.connect({ endpoints: lone.endpoint });
       const kv = createKv(direct);
       const prefix = uniqueKey();
@@ -131,7 +135,10 @@ describeEachEtcd("a watch on several members", (etcd) => {
     let last = 0n;
     for (const member of cluster.members) {
       const others = cluster.members.filter((other) => other !== member);
-      await using direct = shared.connect({ endpoints: others.map(({ endpoint }) => endpoint) });
+      await using direct = shared.connect({
+        endpoints: others.map(({ endpoint }) => endpoint),
+        callTimeoutMs,
+      });
       await member.kill();
       for (let i = 0; i < 5; i++) {
         last = (await createKv(direct).put(`${prefix}${member.name}${i}`, "", { idempotent: true })).header

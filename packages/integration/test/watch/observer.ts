@@ -1,8 +1,12 @@
 import { Event_EventType, utf8, type Watch, type WatchBatch } from "@etcdkit/core";
 
+/** A link that broke several times is dialled up to five seconds later, and a busy machine has other things to do. */
+const patienceMs = 30_000;
+
 /** Reads a watch in the background and keeps what it delivers. */
 export class Observer {
   readonly batches: WatchBatch[] = [];
+  #count = 0;
   readonly #watch: Watch;
   readonly #waits = new Set<() => void>();
   #ended: { readonly error?: unknown } | undefined;
@@ -43,7 +47,7 @@ export class Observer {
   }
 
   /** Waits for a condition on what was delivered; rejects when the watch ends, or time is up, before. */
-  async until(condition: () => boolean, timeoutMs = 10_000): Promise<void> {
+  async until(condition: () => boolean, timeoutMs: number = patienceMs): Promise<void> {
     const late = AbortSignal.timeout(timeoutMs);
     while (!condition()) {
       if (this.#ended !== undefined) {
@@ -58,7 +62,7 @@ export class Observer {
 
   /** Waits for so many events. */
   count(events: number, timeoutMs?: number): Promise<void> {
-    return this.until(() => this.events.length >= events, timeoutMs);
+    return this.until(() => this.#count >= events, timeoutMs);
   }
 
   /** Waits until everything up to a revision was delivered, as far as batches tell. */
@@ -67,7 +71,7 @@ export class Observer {
   }
 
   /** Waits for the end, and tells with what. */
-  async end(timeoutMs = 10_000): Promise<unknown> {
+  async end(timeoutMs: number = patienceMs): Promise<unknown> {
     const late = AbortSignal.timeout(timeoutMs);
     while (this.#ended === undefined) {
       if (late.aborted) throw new Error(`the watch has not ended within ${timeoutMs} ms`);
@@ -80,6 +84,7 @@ export class Observer {
     try {
       for await (const batch of this.#watch) {
         this.batches.push(batch);
+        if (batch.kind === "events") this.#count += batch.events.length;
         this.#changed();
       }
       this.#ended = {};

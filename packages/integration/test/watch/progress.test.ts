@@ -20,7 +20,7 @@ describeEachEtcd("progress of a watch", (etcd) => {
     const { header } = await createKv(connection).put(uniqueKey(), "");
     const told = new Observer(watcher.watch(uniqueKey(), { progressNotify: true }));
     const untold = new Observer(watcher.watch(uniqueKey()));
-    await told.until(() => told.batches.length >= 2, 5_000);
+    await told.until(() => told.batches.length >= 2);
     expect(told.batches[0]).toMatchObject({ kind: "progress", revision: header.revision });
     expect(untold.batches).toEqual([]);
   });
@@ -34,7 +34,7 @@ describeEachEtcd("progress of a watch", (etcd) => {
     await watch.created;
     const observer = new Observer(watch);
     const { header } = await kv.put(uniqueKey("other"), "");
-    await observer.reached(header.revision, 5_000);
+    await observer.reached(header.revision);
     expect(observer.batches.every(({ kind }) => kind === "progress")).toBe(true);
   });
 

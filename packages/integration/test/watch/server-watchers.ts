@@ -10,5 +10,5 @@ export async function serverWatchers(endpoint: string): Promise<number> {
 
 /** Waits until a member has so many watchers. */
 export async function expectServerWatchers(endpoint: string, count: number): Promise<void> {
-  await expect.poll(() => serverWatchers(endpoint), { timeout: 10_000, interval: 20 }).toBe(count);
+  await expect.poll(() => serverWatchers(endpoint), { timeout: 30_000, interval: 20 }).toBe(count);
 }
