@@ -14,10 +14,10 @@ describeEachEtcd("the keys of a lease", (etcd) => {
     await using leases = createLeases(connection);
     const kv = createKv(connection);
     const key = uniqueKey();
-    const { id, ttlSeconds } = await leases.grant(2);
+    const { id, ttlSeconds } = await leases.grant(5);
     await kv.put(key, "x", { leaseId: id });
     const keepAlive = leases.keepAlive(id);
-    await delay(2 * ttlSeconds * 1_000);
+    await delay((ttlSeconds + 2) * 1_000);
     expect(keepAlive.isHeld()).toBe(true);
     expect(await kv.get(key)).toMatchObject({ lease: id, version: 1n });
     await leases.revoke(id);

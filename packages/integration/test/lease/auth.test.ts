@@ -88,17 +88,19 @@ describeEachEtcd("with authentication, leases", (etcd) => {
   // integration/v3_auth_test.go:TestV3AuthWithLeaseRenew
   it("are renewed only by who may write all their keys, where that is checked; one that is not stops no other", async () => {
     await using who = await people(shared);
-    const others = await Promise.all(Array.from({ length: 5 }, () => who.user.leases.grant(4)));
-    const { id: own } = await who.user.leases.grant(4);
+    const ttlSeconds = 8;
+    const soon = { timeout: 15_000 };
+    const others = await Promise.all(Array.from({ length: 5 }, () => who.user.leases.grant(ttlSeconds)));
+    const { id: own } = await who.user.leases.grant(ttlSeconds);
     const { id: secret } = await who.root.leases.grant(30);
     await who.user.kv.put(who.key, "x", { leaseId: own });
     await who.root.kv.put(who.secret, "x", { leaseId: secret });
     const kept = others.map(({ id }) => who.user.leases.keepAlive(id));
     const forbidden = who.user.leases.keepAlive(own);
-    await expect.poll(() => [...kept, forbidden].every((keepAlive) => keepAlive.isHeld())).toBe(true);
+    await expect.poll(() => [...kept, forbidden].every((keepAlive) => keepAlive.isHeld()), soon).toBe(true);
     const refused = who.user.leases.keepAlive(secret);
     if (!checked) {
-      await expect.poll(() => refused.isHeld()).toBe(true);
+      await expect.poll(() => refused.isHeld(), soon).toBe(true);
       return;
     }
     await expect(Array.fromAsync(refused)).rejects.toMatchObject({
@@ -110,7 +112,7 @@ describeEachEtcd("with authentication, leases", (etcd) => {
     // What could be renewed can be forbidden.
     await who.root.auth.roleRevokePermission({ role: who.role, key: new TextEncoder().encode(who.key) });
     await expect(Array.fromAsync(forbidden)).rejects.toMatchObject({ reason: "permission-denied" });
-    await delay(4_000);
+    await delay(ttlSeconds * 1_000);
     expect(kept.map((keepAlive) => keepAlive.isHeld())).toEqual(kept.map(() => true));
   });
 });
@@ -121,12 +123,13 @@ const runMs = 15_000;
 /** Keeps leases alive for much longer than a token lives, over links that break on the way. */
 async function keptWhileTokensExpire(cluster: EtcdCluster) {
   const witness = new Witness();
+  const startMs = performance.now();
   await using bridges = await together(...cluster.endpoints.map((endpoint) => openBridge(endpoint)));
   const endpoints = bridges.all.map((bridge) => bridge.endpoint);
   await using connection = witness.connect(cluster, { endpoints });
   const leases = createLeases(connection);
   const kept = await Promise.all(
-    Array.from({ length: 50 }, async () => leases.keepAlive((await leases.grant(4)).id)),
+    Array.from({ length: 50 }, async () => leases.keepAlive((await leases.grant(8)).id)),
   );
   const end = performance.now() + runMs;
   let cutAt = end - runMs / 2;
@@ -139,7 +142,7 @@ async function keptWhileTokensExpire(cluster: EtcdCluster) {
     for (const { signal } of kept) signal.throwIfAborted();
   }
   expect(kept.every((keepAlive) => keepAlive.isHeld())).toBe(true);
-  return witness;
+  return { witness, ranMs: performance.now() - startMs };
 }
 
 // F51: a stream takes along the token that it was opened with.
@@ -150,11 +153,11 @@ describeEachEtcd("tokens that live three seconds", (etcd) => {
     const [bySimple, byJwt] = await Promise.all([keptWhileTokensExpire(simple), keptWhileTokensExpire(jwt)]);
     console.info(
       `leases and tokens (etcd ${etcd.version}): 50 leases kept for ${runMs / 1_000} s, 0 lost; log-ins: simple ` +
-        `${bySimple.logIns}, JWT ${byJwt.logIns}`,
+        `${bySimple.witness.logIns}, JWT ${byJwt.witness.logIns}`,
     );
-    for (const witness of [bySimple, byJwt]) {
+    for (const { witness, ranMs } of [bySimple, byJwt]) {
       expect(witness.logIns).toBeGreaterThanOrEqual(1);
-      expect(witness.logIns).toBeLessThanOrEqual(2 + Math.ceil(runMs / 1_000 / (ttlSeconds - 1)));
+      expect(witness.logIns).toBeLessThanOrEqual(2 + Math.ceil(ranMs / 1_000 / (ttlSeconds - 1)));
       witness.expectSecretsKept();
     }
   });

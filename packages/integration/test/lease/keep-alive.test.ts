@@ -43,17 +43,18 @@ describeEachEtcd("a lease that is kept alive", (etcd) => {
   it("is renewed again and again, at a third of its time to live", async () => {
     await using connection = shared.connect();
     await using leases = createLeases(connection);
-    const { id } = await leases.grant(3);
+    const { id, ttlSeconds } = await leases.grant(6);
     const startMs = performance.now();
     let renewals = 0;
     for await (const renewal of leases.keepAlive(id)) {
-      expect(renewal.ttlSeconds).toBe(3);
+      expect(renewal.ttlSeconds).toBe(ttlSeconds);
       renewals += 1;
       if (renewals === 4) break;
     }
     const tookMs = performance.now() - startMs;
-    expect(tookMs).toBeGreaterThan(3 * 700);
-    expect(tookMs).toBeLessThan(3 * 1_000 + 500);
+    // Three times between a quarter and a third; at half of it they would take half as long again.
+    expect(tookMs).toBeGreaterThan(3 * 0.23 * ttlSeconds * 1_000);
+    expect(tookMs).toBeLessThan(1.45 * ttlSeconds * 1_000);
   });
 
   // lease_test.go:TestLeaseKeepAliveNotFound
@@ -61,7 +62,7 @@ describeEachEtcd("a lease that is kept alive", (etcd) => {
     await using connection = shared.connect();
     await using leases = createLeases(connection);
     await using others = createLeases(connection);
-    const grants = await Promise.all([3, 3, 3].map((ttl) => leases.grant(ttl)));
+    const grants = await Promise.all([8, 8, 8].map((ttl) => leases.grant(ttl)));
     const kept = grants.map(({ id }) => leases.keepAlive(id));
     const [one, two, three] = kept;
     if (one === undefined || two === undefined || three === undefined) throw new Error("three");

@@ -53,7 +53,7 @@ describeEachEtcd("the holder of a lease", (etcd) => {
       expect(abortedMs - brokenMs).toBeGreaterThan(((ttlSeconds * 1_000) / 2) * 0.95);
       // `expect.poll` knows of no test where several run at once.
       await vi.waitFor(async () => expect(await createKv(direct).get(key)).toBeUndefined(), {
-        timeout: 5_000,
+        timeout: 20_000,
       });
       console.info(
         `lease loss (etcd ${etcd.version}): told ${Math.round(goneMs - abortedMs)} ms before the server let it expire`,
@@ -85,7 +85,7 @@ describeEachEtcd("the holder of a lease", (etcd) => {
     await using connection = shared.connect({ endpoints: bridge.endpoint });
     await using direct = shared.connect();
     const leases = createLeases(connection);
-    const { id } = await leases.grant(6);
+    const { id } = await leases.grant(12);
     const keepAlive = leases.keepAlive(id);
     const renewals = keepAlive[Symbol.asyncIterator]();
     await renewals.next();
@@ -97,7 +97,7 @@ describeEachEtcd("the holder of a lease", (etcd) => {
       await renewals.next();
       expect(keepAlive.isHeld()).toBe(true);
     }
-    expect((await createLeases(direct).timeToLive(id))?.ttlSeconds).toBeGreaterThanOrEqual(4);
+    expect((await createLeases(direct).timeToLive(id))?.ttlSeconds).toBeGreaterThanOrEqual(8);
     await leases.close();
   });
 
@@ -105,12 +105,14 @@ describeEachEtcd("the holder of a lease", (etcd) => {
   it.concurrent("has it renewed at the same pace, and no more often, when it reads nothing", async () => {
     await using connection = shared.connect();
     await using leases = createLeases(connection);
-    const { id } = await leases.grant(3);
+    const { id, ttlSeconds } = await leases.grant(9);
     const keepAlive = leases.keepAlive(id);
-    for (let check = 0; check < 6; check++) {
+    await vi.waitFor(() => expect(keepAlive.isHeld()).toBe(true), { timeout: 10_000 });
+    for (let check = 0; check < 15; check++) {
       await delay(500);
-      expect((await leases.timeToLive(id))?.ttlSeconds).toBeGreaterThanOrEqual(1);
-      expect(keepAlive.remainingMs()).toBeGreaterThan(3_000 * (0.95 - 1 / 3) - 250);
+      expect((await leases.timeToLive(id))?.ttlSeconds).toBeGreaterThanOrEqual(4);
+      // A third of it after the last renewal, less what an answer takes on a busy machine; at half of it there would be less.
+      expect(keepAlive.remainingMs()).toBeGreaterThan(ttlSeconds * 1_000 * (0.95 - 1 / 2));
     }
   });
 

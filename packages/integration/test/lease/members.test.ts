@@ -21,7 +21,7 @@ describeEachEtcd("leases in a cluster of three", (etcd) => {
 
   // integration/v3_lease_test.go:TestV3LeaseFailover; F44
   it("are held through a change of leaders, wherever they are renewed", async () => {
-    await using held = await holders(shared, 6, 5);
+    await using held = await holders(shared, 6, 9);
     const { cluster } = shared;
     for (let change = 0; change < 2; change++) {
       const { leader, followers } = await rolesOf(cluster);
@@ -38,7 +38,8 @@ describeEachEtcd("leases in a cluster of three", (etcd) => {
 
   // e2e/v3_lease_no_proxy_test.go:TestLeaseRevoke_ClientSwitchToOtherMember, TestLeaseRevoke_IgnoreOldLeader; F44
   it("are held while the leader is frozen for longer than they live, and let go only if it revokes them when it comes back", async () => {
-    const ttlSeconds = 9;
+    // Far longer than those that are left take to elect a leader.
+    const ttlSeconds = 15;
     await using held = await holders(shared, 6, ttlSeconds);
     const { leader } = await rolesOf(shared.cluster);
     await leader.pause();
@@ -79,11 +80,11 @@ describeEachEtcd("leases in a cluster of three", (etcd) => {
       `frozen leader (etcd ${etcd.version}): of ${held.all.length} leases 0 lost while it was frozen; ` +
         `${held.losses.length} revoked by it when it came back`,
     );
-  });
+  }, 120_000);
 
   // lease_test.go:TestLeaseKeepAliveHandleFailure
   it("are held while each member in turn is restarted", async () => {
-    await using held = await holders(shared, 6, 8);
+    await using held = await holders(shared, 6, 12);
     for (const member of shared.cluster.members) {
       await member.kill();
       await member.restart();
@@ -95,7 +96,7 @@ describeEachEtcd("leases in a cluster of three", (etcd) => {
 
   // lease_test.go:TestLeaseRenewLostQuorum
   it("are held when the majority is away for a while", async () => {
-    await using held = await holders(shared, 3, 10);
+    await using held = await holders(shared, 3, 15);
     const [, ...others] = shared.cluster.members;
     try {
       for (const member of others) await member.pause();

@@ -4,7 +4,7 @@ import { createLeases } from "@etcdkit/lease";
 
 const [endpoints] = process.argv.slice(2);
 const leases = createLeases(connect({ endpoints }));
-const { id } = await leases.grant(3);
+const { id } = await leases.grant(5);
 const keepAlive = leases.keepAlive(id);
 const renewals = keepAlive[Symbol.asyncIterator]();
 await renewals.next();
@@ -13,4 +13,4 @@ console.log("held");
 setTimeout(async () => {
   console.log(`still held: ${keepAlive.isHeld()}`);
   await keepAlive.close();
-}, 4_000).unref();
+}, 7_000).unref();
