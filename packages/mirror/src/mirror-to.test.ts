@@ -27,11 +27,11 @@ function run(
 }
 
 /** Keys and values without the checkpoint. */
-function mirrored({ pairs: { at: _, ...pairs } }: MemoryKv): Record<string, string> {
-  return pairs;
+function mirrored({ texts: { at: _, ...texts } }: MemoryKv): Record<string, string> {
+  return texts;
 }
 
-const place = ({ pairs }: MemoryKv): unknown => JSON.parse(pairs["at"] ?? "null");
+const place = ({ texts }: MemoryKv): unknown => JSON.parse(texts["at"] ?? "null");
 const txns = ({ ops }: MemoryKv): TxnOp[] => ops.flatMap((one) => (one.type === "txn" ? one : []));
 const lost = new EtcdError("UNAVAILABLE", "the answer was lost", { outcome: "unknown" });
 
@@ -137,7 +137,7 @@ describe("mirrorTo", () => {
         if (random() < 0.5) destination.put(`d/${name}`, random() < 0.5 ? "old" : "new");
       destination.put("c/before", "kept");
       destination.put("e/after", "kept");
-      const before = { ...destination.pairs };
+      const before = { ...destination.texts };
       const wanted = names.filter(() => random() < 0.5);
       const pages: KeyValue[][] = [];
       for (let rest = wanted; rest.length > 0; ) {

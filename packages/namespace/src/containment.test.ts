@@ -1,9 +1,9 @@
-import { concatBytes, type Kv } from "@etcdkit/core";
+import { concatBytes, isEtcdError, type Kv, type Op } from "@etcdkit/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { arbitraryKey, arbitraryOp, arbitraryPrefix } from "../test/arbitrary-op.js";
+import { createAskedStore } from "../test/asked-store.js";
 import { beginsWith, comparable, isContained, rangesOf } from "../test/containment.js";
-import { createMemoryStore } from "../test/memory-kv.js";
 import { namespaceKv } from "./namespace-kv.js";
 
 const seed = 20_261_120;
@@ -11,7 +11,7 @@ const runs = 2_000;
 
 describe("whatever is asked of a namespace", () => {
   it("means keys with the prefix, changes no other, and is answered as by a store that has only these", async () => {
-    const seen = { ops: 0, ranges: 0, keys: 0, foreign: 0, nested: 0 };
+    const seen = { ops: 0, refused: 0, ranges: 0, keys: 0, foreign: 0, nested: 0 };
     let outside = 0;
     const cases = fc.record({
       prefixes: fc.array(arbitraryPrefix, { minLength: 1, maxLength: 2 }),
@@ -21,18 +21,19 @@ describe("whatever is asked of a namespace", () => {
     await fc.assert(
       fc.asyncProperty(cases, async ({ prefixes, foreign, ops }) => {
         const prefix = concatBytes(...prefixes);
-        const crowded = createMemoryStore();
+        const crowded = createAskedStore();
         const others = [prefix, neighbour(prefix), ...foreign].filter((key) => !beginsWith(key, prefix));
         for (const key of others) await crowded.kv.put(key, "foreign");
         const untouched = crowded.pairs;
-        const empty = createMemoryStore(1n + BigInt(others.length));
+        const empty = createAskedStore(1n + BigInt(others.length));
         const namespaced = prefixes.reduce<Kv>((kv, one) => namespaceKv(kv, one), crowded.kv);
         crowded.asked.length = 0;
 
         for (const op of ops) {
           const before = structuredClone(op);
-          const answer = await namespaced.execute(op);
-          expect(comparable(answer)).toEqual(comparable(await empty.kv.execute(op)));
+          const outcome = await outcomeOf(namespaced, op);
+          expect(outcome).toEqual(await outcomeOf(empty.kv, op));
+          if (typeof outcome === "string") seen.refused += 1;
           expect(op).toEqual(before);
         }
 
@@ -75,6 +76,16 @@ describe("whatever is asked of a namespace", () => {
     }
   });
 });
+
+/** The answer to an op, or why it is refused. */
+async function outcomeOf(kv: Kv, op: Op): Promise<unknown> {
+  try {
+    return comparable(await kv.execute(op));
+  } catch (error) {
+    if (isEtcdError(error)) return error.code;
+    throw error;
+  }
+}
 
 /** The least key above all keys with the prefix, or any other key where there is none. */
 function neighbour(prefix: Uint8Array): Uint8Array {

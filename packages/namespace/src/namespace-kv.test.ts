@@ -1,14 +1,14 @@
 import { compare, type Kv, type KvExecutor, kvFrom, type Op, op, shareKeySpace, utf8 } from "@etcdkit/core";
 import { describe, expect, it } from "vitest";
-import { createMemoryStore, type MemoryStore } from "../test/memory-kv.js";
+import { type AskedStore, createAskedStore } from "../test/asked-store.js";
 import { namespaceKv } from "./namespace-kv.js";
 
 function setUp(prefix = "foo/"): {
-  readonly store: MemoryStore;
+  readonly store: AskedStore;
   readonly kv: Kv;
   readonly names: () => unknown;
 } {
-  const store = createMemoryStore();
+  const store = createAskedStore();
   return {
     store,
     kv: namespaceKv(store.kv, prefix),
@@ -18,7 +18,7 @@ function setUp(prefix = "foo/"): {
 
 describe("namespaceKv", () => {
   it("refuses what is no Kv", () => {
-    for (const kv of [undefined, null, { kv: createMemoryStore().kv }]) {
+    for (const kv of [undefined, null, { kv: createAskedStore().kv }]) {
       expect(() => namespaceKv(kv as never, "foo/")).toThrow(new TypeError("kv must be a Kv"));
     }
   });
@@ -125,7 +125,7 @@ describe("namespaceKv", () => {
   });
 
   it("copies answers: two namespaces over one cached answer do not disturb each other", async () => {
-    const cached = createMemoryStore();
+    const cached = createAskedStore();
     await cached.kv.put("a/b/c", "v");
     const answer = Object.freeze(await cached.kv.range("a/b/c"));
     for (const pair of answer.kvs) Object.freeze(pair);
@@ -138,7 +138,7 @@ describe("namespaceKv", () => {
   });
 
   it("rejects an answer about a key from outside; of a write that says so, nothing is known", async () => {
-    const foreign = createMemoryStore();
+    const foreign = createAskedStore();
     await foreign.kv.put("secret", "v");
     const kv = namespaceKv(recorder([], await foreign.kv.delete("secret", { prevKv: true })), "foo/");
     await expect(kv.delete("a", { prevKv: true })).rejects.toMatchObject({

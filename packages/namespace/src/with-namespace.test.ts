@@ -1,6 +1,6 @@
 import { type Kv, type Leases, utf8, type Watcher, watcherFrom } from "@etcdkit/core";
 import { describe, expect, expectTypeOf, it } from "vitest";
-import { createMemoryStore } from "../test/memory-kv.js";
+import { createAskedStore } from "../test/asked-store.js";
 import { withNamespace } from "./with-namespace.js";
 
 const watcher: Watcher = watcherFrom({
@@ -15,7 +15,7 @@ const leases = { grant: notCalled, keepAlive: notCalled } as unknown as Leases;
 
 describe("withNamespace", () => {
   it("puts all services that know keys into one namespace, and hands on the others", async () => {
-    const store = createMemoryStore();
+    const store = createAskedStore();
     const closed: string[] = [];
     const services = { kv: store.kv, watcher, leases, auth: "auth", close: () => closed.push("close") };
     const own = withNamespace(withNamespace(services, "a/"), "b/");
@@ -33,14 +33,14 @@ describe("withNamespace", () => {
   });
 
   it("takes any of them", () => {
-    const { kv } = createMemoryStore();
+    const { kv } = createAskedStore();
     expect(Object.keys(withNamespace({ kv }, "a/"))).toEqual(["kv"]);
     expect(Object.keys(withNamespace({ watcher, leases: undefined }, "a/"))).toEqual(["watcher", "leases"]);
     expectTypeOf(withNamespace({ kv }, "a/")).toEqualTypeOf<{ readonly kv: Kv }>();
   });
 
   it("refuses what it cannot put anywhere", () => {
-    const { kv } = createMemoryStore();
+    const { kv } = createAskedStore();
     expect(() => withNamespace({ kv }, "")).toThrow(TypeError);
     expect(() => withNamespace({}, "a/")).toThrow("services must have a kv, a watcher or leases");
     expect(() => withNamespace(undefined as never, "a/")).toThrow("services must be an object");
