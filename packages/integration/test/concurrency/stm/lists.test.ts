@@ -60,6 +60,7 @@ describe("the judge of lists", () => {
     expect(judge({ x: [1] }, transaction({}, { x: [1] }), transaction({}, { x: [2] }))).toEqual({
       "lost append": 1,
     });
+    expect(judge({}, transaction({ x: [] }, { x: [1] }))).toEqual({ "lost append": 1 });
   });
 
   it("finds an append that was done twice", () => {

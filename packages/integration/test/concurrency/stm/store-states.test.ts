@@ -65,6 +65,9 @@ describe("the comparison of transactions with the store", () => {
   it("finds writes that nobody admits to", () => {
     expect(unexplained([first], states, new Set())).toEqual([6n]);
     expect(unexplained([first], states, new Set([6n]))).toEqual([]);
+    // Nor does one that only read what was there by then.
+    const reader = execution(6n, { x: ["2", 6n] }, {});
+    expect(unexplained([first, reader], states, new Set())).toEqual([6n]);
   });
 
   it("finds a write that was done twice", () => {

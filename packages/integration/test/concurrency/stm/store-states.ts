@@ -81,7 +81,10 @@ export function unexplained(
   states: StoreStates,
   known: ReadonlySet<bigint>,
 ): readonly bigint[] {
-  const committed = new Set(executions.flatMap(({ revision }) => revision ?? []));
+  // The answer of one that only read tells the revision of another's writes.
+  const committed = new Set(
+    executions.flatMap(({ revision, last }) => (last.writes.size > 0 ? (revision ?? []) : [])),
+  );
   const doubtful = executions
     .filter(({ outcome }) => outcome === "unknown")
     .map(({ last }) => textOf(last.writes));

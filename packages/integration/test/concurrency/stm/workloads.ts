@@ -3,12 +3,13 @@ import { type Kv, op } from "@etcdkit/core";
 import type { Attempt, Deeds, History } from "./history.js";
 import type { ListTransaction } from "./lists.js";
 
-/** Transactions of many at the same time, until so many have been run. */
+/** Transactions of many at the same time. */
 export interface Load {
   readonly kvs: readonly Kv[];
   readonly isolation: Isolation;
   readonly workers: number;
-  readonly transactions: number;
+  /** Asked before each transaction, with how many were begun: whether that is enough. */
+  readonly isEnough: (begun: number) => boolean;
   /** Called with the number of each transaction before it is begun. */
   readonly onBegin?: ((n: number) => void) | undefined;
 }
@@ -18,7 +19,7 @@ function below(limit: number): number {
 }
 
 async function runAll(
-  { kvs, isolation, workers, transactions, onBegin }: Load,
+  { kvs, isolation, workers, isEnough, onBegin }: Load,
   history: History,
   next: () => (attempt: Attempt) => Promise<void>,
 ): Promise<void> {
@@ -26,7 +27,7 @@ async function runAll(
   const work = async (worker: number): Promise<void> => {
     const kv = kvs[worker % kvs.length];
     if (kv === undefined) throw new Error("a load needs a Kv");
-    while (begun < transactions) {
+    while (!isEnough(begun)) {
       begun += 1;
       onBegin?.(begun);
       await history.run(kv, isolation, next());
