@@ -5,7 +5,7 @@ import { describeEachEtcd } from "../support/each-etcd.js";
 import { together } from "../support/together.js";
 import { uniqueKey } from "../support/unique-key.js";
 import { denied, sharedAdministration } from "../users/fixture.js";
-import { Exclusive, failureOf, type Participant, participant, servicesOf } from "./ground.js";
+import { Exclusive, failureOf, participant, queued, servicesOf } from "./ground.js";
 
 /** Reads an election value by value. */
 function reader(observed: AsyncIterable<KeyValue>) {
@@ -21,12 +21,6 @@ function reader(observed: AsyncIterable<KeyValue>) {
     },
     close: async () => void (await iterator.return?.()),
   };
-}
-
-async function queued({ services }: Participant, name: string, count: number): Promise<void> {
-  await vi.waitFor(async () => {
-    expect(await services.kv.range({ prefix: `${name}/` })).toMatchObject({ count });
-  });
 }
 
 describeEachEtcd("an election", (etcd) => {
@@ -71,9 +65,12 @@ describeEachEtcd("an election", (etcd) => {
     const leading = candidates.all.map(async ({ services, session }, n) => {
       const leadership = await createElection(services, name).campaign(session, `leader ${n}`);
       await place.visit(() =>
-        vi.waitFor(() => {
-          for (const values of seen) expect(values).toContain(`leader ${n}`);
-        }),
+        vi.waitFor(
+          () => {
+            for (const values of seen) expect(values).toContain(`leader ${n}`);
+          },
+          { timeout: 10_000 },
+        ),
       );
       await leadership.resign();
     });
@@ -124,7 +121,7 @@ describeEachEtcd("an election", (etcd) => {
     const name = uniqueKey("prefix").slice(0, -1);
     await one.services.kv.put(`${name}a`, "value");
     const leadership = await createElection(one.services, name).campaign(one.session, "foo", {
-      timeoutMs: 5_000,
+      timeoutMs: 20_000,
     });
     expect(leadership.isHeld()).toBe(true);
   });
@@ -145,7 +142,7 @@ describeEachEtcd("an election", (etcd) => {
     await queued(one, name, 2);
     await one.session.orphan();
     const again = await openSession(one.services, { leaseId: one.session.leaseId });
-    await election.campaign(again, "def", { timeoutMs: 5_000 });
+    await election.campaign(again, "def", { timeoutMs: 20_000 });
     const leader = await election.leader();
     expect(leader && utf8(leader.value)).toBe("def");
     waiter.abort(reason);
@@ -186,7 +183,7 @@ describeEachEtcd("an election", (etcd) => {
     );
     expect(place).toMatchObject({ entries: 200, most: 1 });
     console.info(`200 campaigns of one session (etcd ${etcd.version}): overlap ${place.most - 1}`);
-  });
+  }, 180_000);
 
   it.concurrent("shares its queue with a mutex of the same name", async () => {
     await using one = await join();
@@ -231,7 +228,7 @@ describeEachEtcd("an election of users who may see their own keys only", (etcd) 
       await using connection = logIn(user);
       const services = servicesOf(connection);
       const election = createElection(services, name);
-      const left = await openSession(services, { ttlSeconds: 2 });
+      const left = await openSession(services, { ttlSeconds: 5 });
       await election.campaign(left, "first");
       await left.orphan();
       await using session = await openSession(services, { ttlSeconds: 10 });

@@ -3,6 +3,7 @@ import type { Connection } from "@etcdkit/core";
 import { createKv } from "@etcdkit/kv";
 import { createLeases } from "@etcdkit/lease";
 import { createWatcher } from "@etcdkit/watch";
+import { expect, vi } from "vitest";
 
 /** The services that coordination is built on, over a connection. */
 export function servicesOf(connection: Connection): SessionServices {
@@ -33,6 +34,14 @@ export async function participant(connection: Connection, options?: SessionOptio
   return { connection, services, session, [Symbol.asyncDispose]: close };
 }
 
+/** Waits until so many stand in the queue for a name. */
+export async function queued({ services }: Participant, name: string, count: number): Promise<void> {
+  const look = async (): Promise<void> => {
+    expect(await services.kv.range({ prefix: `${name}/` })).toMatchObject({ count });
+  };
+  await vi.waitFor(look, { timeout: 10_000 });
+}
+
 /** Counts who is in a place that only one may be in. */
 export class Exclusive {
   #inside = 0;
@@ -48,16 +57,6 @@ export class Exclusive {
     await work();
     this.#inside -= 1;
   }
-}
-
-/** Waits for something to happen, and says how long that took. Fails after five seconds. */
-export async function within(event: Promise<unknown>): Promise<number> {
-  const startMs = performance.now();
-  const late = new Promise((_, reject) => {
-    setTimeout(reject, 5_000, new Error("it did not happen within five seconds")).unref();
-  });
-  await Promise.race([event, late]);
-  return performance.now() - startMs;
 }
 
 /** Resolves when a signal aborts. */

@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from "vitest";
 import { describeEachEtcd } from "../support/each-etcd.js";
 import { together } from "../support/together.js";
 import { uniqueKey } from "../support/unique-key.js";
-import { Exclusive, failureOf, participant } from "./ground.js";
+import { Exclusive, failureOf, participant, queued } from "./ground.js";
 
 describeEachEtcd("a mutex", (etcd) => {
   const shared = etcd.shared();
@@ -19,9 +19,7 @@ describeEachEtcd("a mutex", (etcd) => {
     const held = await createMutex(one.session, name).lock();
     const waiting = createMutex(two.session, name).lock();
     const refused = failureOf(waiting);
-    await vi.waitFor(async () => {
-      expect(await one.services.kv.range({ prefix: name })).toMatchObject({ count: 2 });
-    });
+    await queued(one, name, 2);
     await two.session.close();
     expect(await refused).toMatchObject({ code: "CLOSED" });
     await held.unlock();
@@ -51,9 +49,7 @@ describeEachEtcd("a mutex", (etcd) => {
     const waiting = second.lock();
     const soon = vi.fn();
     void waiting.then(soon);
-    await vi.waitFor(async () => {
-      expect(await one.services.kv.range({ prefix: name })).toMatchObject({ count: 2 });
-    });
+    await queued(one, name, 2);
     expect(soon).not.toHaveBeenCalled();
     await held.unlock();
     const lock = await waiting;
@@ -99,18 +95,13 @@ describeEachEtcd("a mutex", (etcd) => {
     const [one, victim, three] = programs.all;
     if (one === undefined || victim === undefined || three === undefined) throw new Error("three programs");
     const name = uniqueKey("between");
-    const queued = async (count: number) => {
-      await vi.waitFor(async () => {
-        expect(await one.services.kv.range({ prefix: name })).toMatchObject({ count });
-      });
-    };
     const held = await createMutex(one.session, name).lock();
     const dying = failureOf(createMutex(victim.session, name).lock());
-    await queued(2);
+    await queued(one, name, 2);
     const waiting = createMutex(three.session, name).lock();
     const soon = vi.fn();
     void waiting.then(soon);
-    await queued(3);
+    await queued(one, name, 3);
     await victim.session.close();
     expect(await dying).toMatchObject({ code: "CLOSED" });
     // Its own lock on another name tells that everything that was to be heard of was heard.
@@ -132,7 +123,7 @@ describeEachEtcd("a mutex", (etcd) => {
     expect(place).toMatchObject({ entries: 200, most: 1 });
     expect(await one.services.kv.range({ prefix: name })).toMatchObject({ count: 0 });
     console.info(`200 tasks of one session on one lock (etcd ${etcd.version}): overlap ${place.most - 1}`);
-  });
+  }, 180_000);
 
   it.concurrent("is held by one at a time among many that come, wait, give up and come again", async () => {
     await using programs = await together(join(), join(), join(), join());
@@ -155,10 +146,9 @@ describeEachEtcd("a mutex", (etcd) => {
     expect(place.most).toBe(1);
     expect(place.entries + refused).toBe(180);
     const [one] = programs.all;
-    await vi.waitFor(async () => {
-      expect(await one?.services.kv.range({ prefix: name })).toMatchObject({ count: 0 });
-    });
-  });
+    if (one === undefined) throw new Error("four programs");
+    await queued(one, name, 0);
+  }, 180_000);
 });
 
 describeEachEtcd("a mutex of five programs", (etcd) => {

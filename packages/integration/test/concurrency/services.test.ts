@@ -6,16 +6,10 @@ import {
   type ServiceLeader,
 } from "@etcdkit/concurrency";
 import { utf8 } from "@etcdkit/core";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { describeEachEtcd } from "../support/each-etcd.js";
 import { uniqueKey } from "../support/unique-key.js";
-import { failureOf, type Participant, participant } from "./ground.js";
-
-async function queued({ services }: Participant, name: string, count: number): Promise<void> {
-  await vi.waitFor(async () => {
-    expect(await services.kv.range({ prefix: `${name}/` })).toMatchObject({ count });
-  });
-}
+import { failureOf, participant, queued } from "./ground.js";
 
 describeEachEtcd("the server's", (etcd) => {
   const shared = etcd.shared();

@@ -1,13 +1,13 @@
 import { createElection, createMutex, openSession } from "@etcdkit/concurrency";
 import { utf8 } from "@etcdkit/core";
 import { withNamespace } from "@etcdkit/namespace";
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { connectTo } from "../support/connect-to.js";
 import { describeEachEtcd } from "../support/each-etcd.js";
 import { rolesOf } from "../support/leader.js";
 import { together } from "../support/together.js";
 import { uniqueKey } from "../support/unique-key.js";
-import { participant, servicesOf } from "./ground.js";
+import { participant, queued, servicesOf } from "./ground.js";
 
 describeEachEtcd("locks and elections in a namespace", (etcd) => {
   const shared = etcd.shared();
@@ -26,9 +26,7 @@ describeEachEtcd("locks and elections in a namespace", (etcd) => {
     await lock.guard(services.kv).put("x", "1");
     expect(() => lock.guard(outside.services.kv)).toThrow(TypeError);
     const waiting = createElection(outside.services, `${space}n`).campaign(outside.session, "v");
-    await vi.waitFor(async () => {
-      expect(await services.kv.range({ prefix: "n/" })).toMatchObject({ count: 2 });
-    });
+    await queued(outside, `${space}n`, 2);
     await lock.unlock();
     await waiting;
     const leader = await createElection(services, "n").leader();
@@ -53,14 +51,15 @@ describeEachEtcd("a lock and an election on three members", (etcd) => {
       participant(connectTo(cluster), { ttlSeconds: 30 }),
       participant(connectTo(cluster), { ttlSeconds: 30 }),
     );
-    const [one, two] = programs.all.map(({ session }) => session);
-    if (one === undefined || two === undefined) throw new Error("two programs");
+    const [first, second] = programs.all;
+    if (first === undefined || second === undefined) throw new Error("two programs");
+    const [one, two] = [first.session, second.session];
     const held = await createMutex(one, "n").lock();
     const leadership = await createElection(one, "e").campaign(one, "first");
     const waiting = createMutex(two, "n").lock();
     const observed = createElection(two, "e").observe()[Symbol.asyncIterator]();
     await observed.next();
-    await vi.waitFor(async () => expect(await one.kv.range({ prefix: "n/" })).toMatchObject({ count: 2 }));
+    await queued(first, "n", 2);
     await leader.kill();
     await rolesOf(cluster);
     await leadership.proclaim("still");

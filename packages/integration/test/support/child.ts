@@ -28,7 +28,7 @@ export async function runProgram(
 ): Promise<ChildEnd> {
   const child = spawn(process.execPath, [fileURLToPath(program), ...args], {
     stdio: ["ignore", "pipe", "pipe", ...(reached === undefined ? [] : ["ipc" as const])],
-    timeout: 30_000,
+    timeout: 50_000,
   });
   let [output, errors] = ["", ""];
   const failures: unknown[] = [];
