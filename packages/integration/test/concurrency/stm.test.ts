@@ -253,7 +253,7 @@ describeEachEtcd("a transaction over keys", (etcd) => {
       const failure = await stm(createKv(connection), async (tx) => {
         runs++;
         tx.put(key, `${await numberAt(tx, key)} and one`);
-        lost = bridge.dropAnswersThenCut();
+        lost = bridge.dropAnswersThenCut({ quietMs: 500 });
       }).catch((error: unknown) => error);
       await lost;
       expect(outcomeOf(failure)).toBe("unknown");
