@@ -52,9 +52,9 @@ describeEachEtcd("a namespace", (etcd) => {
     const own = namespaceWatcher(createWatcher(connection), uniqueKey());
     const watch = own.watch("abc");
     await watch.created;
-    const ended = next(watch, 1);
+    const ended = expect(next(watch, 1)).rejects.toMatchObject({ code: "CLOSED" });
     await connection.close();
-    await expect(ended).rejects.toMatchObject({ code: "CLOSED" });
+    await ended;
     await own.close();
   });
 
