@@ -50,7 +50,7 @@ async function withStale(
     await vi.waitFor(async () => {
       const answer = await kv.range(key, { serializable });
       expect(answer.header.revision >= header.revision).toBe(true);
-    });
+    }, 10_000);
   }
   cluster.partition(stale);
   try {
@@ -59,7 +59,7 @@ async function withStale(
     for (const { endpoint } of fresh) {
       await using there = shared.connect({ endpoints: endpoint });
       const kv = createKv(there);
-      await vi.waitFor(async () => expect(await read(kv, key)).toBe("new"));
+      await vi.waitFor(async () => expect(await read(kv, key)).toBe("new"), 10_000);
     }
     await run(stale, fresh, key);
   } finally {
