@@ -55,7 +55,7 @@ describe.skipIf(goProgram === undefined)("Go's package concurrency shares with o
       await using sides = await ground.sides();
       const { go, session } = sides;
       const lock = { session: "short", name: name() };
-      await go.call("session.open", { session: "short", ttlSeconds: 2 });
+      await go.call("session.open", { session: "short", ttlSeconds: 5 });
       await go.call("mutex.lock", lock);
       await go.kill();
       await using held = await createMutex(session, lock.name).lock({ timeoutMs: 20_000 });

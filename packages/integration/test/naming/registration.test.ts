@@ -39,7 +39,7 @@ describeEachEtcd("a registration", (etcd) => {
       key,
       { address: "a:1" },
       {
-        ttlSeconds: 2,
+        ttlSeconds: 6,
         onChange: (registered) => void changes.push(registered),
       },
     );
