@@ -98,7 +98,8 @@ describeEachEtcd("a mirror under faults", (etcd) => {
       console.info(
         `etcd ${etcd.version}: mirror over ${cuts} cut links, ${lostAnswers} of them with answers lost: ${found.moments} moments, ${waits} waits, ${told(found)}`,
       );
-      expect(found.moments).toBeGreaterThan(400);
+      // What was never told of was not mirrored.
+      expect(found.moments).toBeGreaterThan(etcd.has("sound-watches") ? 400 : 300);
       expect(lostAnswers).toBeGreaterThan(0);
       await expectFaithful(etcd, ground, found);
     }));
@@ -144,7 +145,7 @@ describeEachEtcd("a mirror under faults", (etcd) => {
       const { direct, prefix, links } = ground;
       await using running = new RunningMirror({
         ...ground,
-        destination: { kv: withTimeout(ground.destination.kv, 500) },
+        destination: { kv: withTimeout(ground.destination.kv, 1_500) },
       });
       await running.until((one) => one.kind === "base" && one.done);
       await links[1].refuse();
