@@ -4,9 +4,10 @@ import { createClient } from "@connectrpc/connect";
 import { isKeepAliveHalted, type KeepAlive } from "@etcdkit/core";
 import { Maintenance } from "@etcdkit/core/protocol";
 import { createLeases, openLease } from "@etcdkit/lease";
+import type { EtcdMember } from "@etcdkit/testing";
 import { expect, it, vi } from "vitest";
 import { describeEachEtcd } from "../support/each-etcd.js";
-import { allServe, becomesLeaderless, rolesOf, statusOf } from "../support/leader.js";
+import { allServe, becomesLeaderless, rolesOf } from "../support/leader.js";
 import { holders } from "./holders.js";
 
 /** Waits for a renewal that is still to come. */
@@ -27,9 +28,10 @@ describeEachEtcd("leases in a cluster of three", (etcd) => {
       const { leader, followers } = await rolesOf(cluster);
       const [next] = followers;
       if (next === undefined) throw new Error("expected followers");
-      const { id: targetID } = await statusOf(cluster, next);
       await using connection = shared.connect();
-      await createClient(Maintenance, connection.endpoint(leader.endpoint)).moveLeader({ targetID });
+      const at = (member: EtcdMember) => createClient(Maintenance, connection.endpoint(member.endpoint));
+      const { header } = await at(next).status({});
+      await at(leader).moveLeader({ targetID: header?.memberId ?? 0n });
       await held.renewed();
       expect(held.losses).toEqual([]);
     }
