@@ -50,7 +50,7 @@ describeEachEtcd("when users change", (etcd) => {
         }
       };
       const atLeast = (count: number) =>
-        expect.poll(() => writes, { timeout: 10_000 }).toBeGreaterThan(count);
+        expect.poll(() => writes, { timeout: 30_000 }).toBeGreaterThan(count);
       const administrator = async (): Promise<void> => {
         try {
           await atLeast(50);
