@@ -34,7 +34,7 @@ it.each(
   const kv = createKv(connection);
   await connection.ready();
   await expect
-    .poll(() => [...connection.states().values()])
+    .poll(() => [...connection.states().values()], { timeout: 15_000 })
     .toEqual(Array.from({ length: count }, () => "ready"));
   await Promise.all(Array.from({ length: 3 * count }, () => kv.get("any")));
   for (const server of servers.all) {

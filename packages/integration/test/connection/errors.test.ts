@@ -82,7 +82,7 @@ describeEachEtcd("a call that fails", (etcd) => {
     const kv = createKv(connection);
     await kv.get("any");
     await connection.close();
-    await expect.poll(() => bridge.connections()).toBe(0);
+    await expect.poll(() => bridge.connections(), { timeout: 15_000 }).toBe(0);
     const carried = bridge.forwarded("toServer");
     const { error, afterMs } = await rejection(() => kv.get("any"));
     expect(error.code).toBe("CLOSED");
@@ -140,10 +140,10 @@ describeEachEtcd("a call to a server that was stopped", (etcd) => {
         expect(error.message).toContain(endpoint);
         expect(error.message).toContain("ECONNREFUSED");
         expect(afterMs).toBeGreaterThan(900);
-        expect(afterMs).toBeLessThan(1_500);
+        expect(afterMs).toBeLessThan(1_000 + atOnceMs);
         const closing = performance.now();
         await connection.close();
-        expect(performance.now() - closing).toBeLessThan(1_000);
+        expect(performance.now() - closing).toBeLessThan(atOnceMs);
       } finally {
         await member?.restart();
       }

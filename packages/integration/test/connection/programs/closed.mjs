@@ -74,7 +74,7 @@ const failed = Promise.withResolvers();
 const ignore = () => undefined;
 const repeating = connect({
   endpoints: failing,
-  retry: { waitMs: 500, jitter: 0 },
+  retry: { waitMs: 5_000, jitter: 0 },
   logger: { debug: failed.resolve, info: ignore, warn: ignore, error: ignore },
 });
 await closeDuring("between attempts", repeating, createKv(repeating).get("closed"), failed.promise);
