@@ -37,10 +37,12 @@ describeEachEtcd("changing a cluster", (etcd) => {
     await using promoted = connectTo(cluster, { endpoints: learner.endpoint });
     const key = uniqueKey();
     await expect
-      .poll(() =>
-        createKv(promoted)
-          .put(key, "x")
-          .then(() => "ok", String),
+      .poll(
+        () =>
+          createKv(promoted)
+            .put(key, "x")
+            .then(() => "ok", String),
+        { timeout: 20_000 },
       )
       .toBe("ok");
     await expect(createKv(connection).get(key)).resolves.toMatchObject({ version: 1n });
