@@ -43,7 +43,7 @@ describeEachEtcd("a downgrade", (etcd) => {
       .toMatchObject({ version });
     expect(await underWay()).toBeUndefined();
 
-    const call = { endpoint, timeoutMs: confirmed ? undefined : 1_000 };
+    const call = { endpoint, timeoutMs: confirmed ? undefined : 3_000 };
     await carriedOut(maintenance.downgrade("enable", target, call));
     if (confirmed) expect(await underWay()).toBe(`${target}.0`);
     const twice = await rejection(() => maintenance.downgrade("enable", target));

@@ -73,7 +73,7 @@ describeEachEtcd("a snapshot", (etcd) => {
     await using connection = shared.connect({ endpoints: bridge.endpoint });
     const maintenance = createMaintenance(connection);
     await connection.ready();
-    await using slow = await maintenance.snapshot({ timeoutMs: 1_000 });
+    await using slow = await maintenance.snapshot({ timeoutMs: 4_000 });
     const read = async (): Promise<void> => {
       for await (const _ of slow) await bridge.blackhole("toClient");
     };

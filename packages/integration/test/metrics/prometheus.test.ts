@@ -7,6 +7,8 @@ import { describeEachEtcd } from "../support/each-etcd.js";
 import { uniqueKey } from "../support/unique-key.js";
 import { serveMetrics } from "./page.js";
 
+const soon = { timeout: 15_000 };
+
 describeEachEtcd("metrics for Prometheus", (etcd) => {
   const shared = etcd.shared();
 
@@ -55,10 +57,10 @@ describeEachEtcd("metrics for Prometheus", (etcd) => {
     const watch = client.watcher.watch(uniqueKey());
     await watch.created;
     await watch.close();
-    await expect.poll(() => page.sum("grpc_client_handled_total", "Watch", "Canceled")).toBe(1);
+    await expect.poll(() => page.sum("grpc_client_handled_total", "Watch", "Canceled"), soon).toBe(1);
     const snapshot = await client.maintenance.snapshot({ endpoint: shared.endpoints[0] });
     for await (const _ of snapshot) break;
-    await expect.poll(() => page.sum("grpc_client_handled_total", "Snapshot", "server_stream")).toBe(1);
+    await expect.poll(() => page.sum("grpc_client_handled_total", "Snapshot", "server_stream"), soon).toBe(1);
     await client.kv.get("").catch(() => undefined);
     expect(await page.sum("grpc_client_handled_total", "Range", "InvalidArgument")).toBe(1);
   });
@@ -99,7 +101,7 @@ describeEachEtcd("metrics for Prometheus", (etcd) => {
       expect(await gauges()).toEqual([1, 2, 1, 1, 1]);
       expect(await page.sum("etcdkit_connections", "ready", shared.endpoints[0] ?? "")).toBe(1);
       await client.leases.revoke(id);
-      await expect.poll(gauges).toEqual([1, 2, 1, 0, 0]);
+      await expect.poll(gauges, soon).toEqual([1, 2, 1, 0, 0]);
     }
     expect(await gauges()).toEqual([0, 0, 0, 0, 0]);
   });

@@ -240,7 +240,7 @@ export const selection: readonly (readonly [title: string, body: (ground: ModeGr
       await kv.put(key, "before");
       const member = onlyMember(cluster);
       await member.kill();
-      const reads = Array.from({ length: 20 }, () => kv.get(key));
+      const reads = Array.from({ length: 20 }, () => kv.get(key, { timeoutMs: 30_000 }));
       const [found] = await Promise.all([Promise.all(reads), member.restart()]);
       expect(found.every((one) => one?.version === 1n)).toBe(true);
     },
