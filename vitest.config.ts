@@ -5,6 +5,14 @@ import { defineConfig } from "vitest/config";
 // whose files it cannot always load.
 const conditions = ["@etcdkit/source", "node", "development|production"];
 
+// What waits for servers may wait for long on a small machine with much to do: for an election, or for a member to start. How
+// soon something has to be is a matter for the test, which then says so.
+const patient = {
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+  expect: { poll: { timeout: 15_000 } },
+};
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: ["@etcdkit/source"] } },
@@ -19,6 +27,9 @@ export default defineConfig({
           name: "unit",
           include: ["packages/*/src/**/*.test.ts", "scripts/**/*.test.mjs"],
           exclude: ["packages/{integration,examples}/**", "**/node_modules/**"],
+          // Some start programs, or try thousands of inputs; the default of 5 s is for idle machines.
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
         },
       },
       {
@@ -28,8 +39,7 @@ export default defineConfig({
           include: ["packages/integration/test/**/*.test.ts"],
           // Each file starts etcd servers of its own, and mostly waits; more at once starve them on a small machine.
           maxWorkers: 4,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...patient,
         },
       },
       {
@@ -38,8 +48,7 @@ export default defineConfig({
           name: "examples",
           include: ["packages/examples/{src,test}/**/*.test.ts"],
           maxWorkers: 2,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...patient,
         },
       },
     ],
