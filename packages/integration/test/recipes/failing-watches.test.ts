@@ -16,7 +16,7 @@ import { addUser, authOf } from "../auth/users.js";
 import { describeEachEtcd, type SharedCluster } from "../support/each-etcd.js";
 import { rejection } from "../support/rejection.js";
 import { uniqueKey } from "../support/unique-key.js";
-import { participant, participantOn, settledOf } from "./participants.js";
+import { participant, participantOn, settledOf, untilCount } from "./participants.js";
 
 /** Root's store, but the watches of a user who may not read its keys: reading goes well, and watching fails. */
 async function blindRoot(shared: SharedCluster) {
@@ -66,7 +66,7 @@ describeEachEtcd("a watch that is refused", (etcd) => {
     await services.kv.put(`${name}/write/1`, "");
     const mutex = createRwMutex(session, name);
     expect((await rejection(() => mutex.readLock())).error.code).toBe("PERMISSION_DENIED");
-    await expect.poll(async () => (await services.kv.range({ prefix: name })).kvs.length).toBe(1);
+    await untilCount(services, name, 1);
     await session.close();
   });
 });

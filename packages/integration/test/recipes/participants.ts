@@ -3,7 +3,7 @@ import { type Connection, type Kv, type Leases, type Watcher, watcherFrom } from
 import { createKv } from "@etcdkit/kv";
 import { createLeases } from "@etcdkit/lease";
 import { createWatcher } from "@etcdkit/watch";
-import { vi } from "vitest";
+import { expect, vi } from "vitest";
 import type { SharedCluster } from "../support/each-etcd.js";
 import { type Together, together } from "../support/together.js";
 
@@ -114,6 +114,18 @@ export function sessionWith(session: Session, kv: Kv): Session {
 
 function bound(target: object, value: unknown): unknown {
   return typeof value === "function" ? value.bind(target) : value;
+}
+
+/** Waits until so many keys have a prefix. */
+export async function untilCount(
+  { kv }: Pick<Participant, "kv">,
+  prefix: string,
+  count: number,
+): Promise<void> {
+  const look = async (): Promise<void> => {
+    expect((await kv.range({ prefix }, { countOnly: true })).count).toBe(count);
+  };
+  await vi.waitFor(look, { timeout: 10_000 });
 }
 
 /** One of several, that has to be there. */
