@@ -1,4 +1,4 @@
-import { type KeySpace, shareKeySpace } from "@etcdkit/core";
+import { type Connection, type KeySpace, shareKeySpace } from "@etcdkit/core";
 import { type Check, checkLeases, checkReadonlyKv, checkWatcher } from "@etcdkit/core/spi";
 import type { SessionServices } from "./session.js";
 
@@ -18,4 +18,10 @@ export function checkServices(
       throw new TypeError(`${name} and kv must be of one namespace: their key prefixes differ`);
     }
   }
+}
+
+/** Refuses what has no transport to call services over. */
+export function checkConnection(value: unknown): asserts value is Pick<Connection, "transport"> {
+  const isConnection = typeof value === "object" && value !== null && "transport" in value;
+  if (!isConnection) throw new TypeError("connection must be a Connection");
 }

@@ -20,8 +20,10 @@ import {
   optionTable,
   toBytes,
 } from "@etcdkit/core/spi";
+import { checkConnection } from "./check-services.js";
 import { leavable } from "./leavable.js";
 import type { ServiceWaitOptions } from "./lock-service.js";
+import { nameBytes } from "./queue-name.js";
 
 /** What proves a leadership to the server's election service. */
 export interface LeaderKey {
@@ -86,6 +88,7 @@ const tables = {
 
 /** The server's election service over a connection. */
 export function createElectionService(connection: Pick<Connection, "transport">): ElectionService {
+  checkConnection(connection);
   const { transport } = connection;
   const methods = protocol.Election.method;
 
@@ -104,7 +107,7 @@ export function createElectionService(connection: Pick<Connection, "transport">)
     async campaign(name, value, options) {
       checkOptions(tables.campaign, options);
       const lease = options?.leaseId ?? 0n;
-      const request = { name: toBytes(name, "name"), value: toBytes(value, "value"), lease };
+      const request = { name: nameBytes(name), value: toBytes(value, "value"), lease };
       const timeoutMs = options?.timeoutMs ?? Number.POSITIVE_INFINITY;
       const answer = await callUnary(transport, methods.campaign, request, callOf(options), timeoutMs);
       if (answer.leader === undefined) throw incomplete("campaign");
@@ -121,7 +124,7 @@ export function createElectionService(connection: Pick<Connection, "transport">)
     async leader(name, call) {
       checkOptions(tables.leader, call);
       try {
-        return leaderOf(await callUnary(transport, methods.leader, { name: toBytes(name, "name") }, call));
+        return leaderOf(await callUnary(transport, methods.leader, { name: nameBytes(name) }, call));
       } catch (error) {
         if (isEtcdError(error, "ELECTION_NO_LEADER")) return undefined;
         throw error;
@@ -130,7 +133,7 @@ export function createElectionService(connection: Pick<Connection, "transport">)
 
     observe(name, call) {
       checkOptions(tables.observe, call);
-      const bytes = toBytes(name, "name");
+      const bytes = nameBytes(name);
       return leavable((signal) => observe(bytes, call, signal), call?.signal);
     },
 

@@ -133,6 +133,7 @@ describe("Election.campaign", () => {
     expect(() => createElection(undefined as never, "n")).toThrow(new TypeError("kv must be a Kv"));
     expect(() => createElection(services, "n", { verbatimPrefix: 1 } as never)).toThrow(TypeError);
     expect(() => createElection(services, "", { verbatimPrefix: true })).toThrow(RangeError);
+    expect(() => createElection(services, "")).toThrow(RangeError);
     expect(() => election.observe({ timeoutMs: 1 } as never)).toThrow(TypeError);
     expect(etcd.keys()).toEqual([]);
   });

@@ -23,7 +23,7 @@ import { checkServices } from "./check-services.js";
 import { HeldLeadership, type Leadership } from "./leadership.js";
 import { leavable } from "./leavable.js";
 import { observeLeaders } from "./observe-leaders.js";
-import { queueName, queuePrefix } from "./queue-name.js";
+import { nameBytes, queueName, queuePrefix } from "./queue-name.js";
 import type { QueuePlace } from "./queue-place.js";
 import { reachFront, resumePlace } from "./reach-front.js";
 import { checkSession, type Session } from "./session.js";
@@ -100,6 +100,7 @@ const tables = {
  *
  * @param services - Of one namespace: a `TypeError` if not.
  * @param name - Every key that begins with `name/` counts as a candidate: names must not be nested, nor data be kept there.
+ * Not empty.
  */
 export function createElection(
   services: ElectionServices,
@@ -109,8 +110,7 @@ export function createElection(
   checkOptions(tables.createElection, options);
   const { kv, watcher } = (services ?? {}) as ElectionServices;
   checkServices({ kv, watcher });
-  const prefix = options.verbatimPrefix === true ? toBytes(name, "name") : queuePrefix(name);
-  if (prefix.length === 0) throw new RangeError("name must not be empty with verbatimPrefix");
+  const prefix = options.verbatimPrefix === true ? nameBytes(name) : queuePrefix(name);
 
   async function lead(
     what: string,

@@ -1,6 +1,7 @@
-import type { Compare, Kv, KvExecutor } from "@etcdkit/core";
+import type { Compare, Kv, KvExecutor, WaitOptions } from "@etcdkit/core";
+import { forAnswer, withinLimits } from "@etcdkit/core/spi";
 import { guardKv } from "./guard-kv.js";
-import type { QueuePlace } from "./queue-place.js";
+import type { SessionKey } from "./session-key.js";
 
 /** What somebody holds who was the first in a queue, and how sure of it one can be. */
 export interface Holding {
@@ -36,35 +37,54 @@ export interface Holding {
   guard(kv: KvExecutor): Kv;
 }
 
-/** {@link Holding} of a place at the front of the queue. */
-export class HeldPlace implements Holding {
+/** {@link Holding} of a key of the session, and the giving up of it. */
+export abstract class HeldKey implements Holding, AsyncDisposable {
   readonly key: Uint8Array;
   readonly fencingToken: bigint;
-  protected readonly place: QueuePlace;
+  protected readonly held: SessionKey;
+  /** The method that gives it up, for the error when its time is up. */
+  protected abstract readonly releasing: string;
+  #released = false;
 
-  constructor(place: QueuePlace) {
-    this.place = place;
-    this.key = new Uint8Array(place.key);
-    this.fencingToken = place.createRevision;
+  constructor(held: SessionKey) {
+    this.key = new Uint8Array(held.key);
+    this.fencingToken = held.createRevision;
+    this.held = held;
   }
 
   get signal(): AbortSignal {
-    return this.place.signal;
+    return this.held.signal;
   }
 
   isHeld(): boolean {
-    return this.place.isHeld();
+    return this.held.isHeld();
   }
 
   remainingMs(): number {
-    return this.place.remainingMs();
+    return this.held.remainingMs();
   }
 
   owned(): Compare {
-    return this.place.owned();
+    return this.held.owned();
   }
 
   guard(kv: KvExecutor): Kv {
-    return guardKv(kv, this.place);
+    return guardKv(kv, this.held);
+  }
+
+  /** Whether it was given up by its holder; not, whether it was lost. */
+  protected get released(): boolean {
+    return this.#released;
+  }
+
+  /** Gives it up, and waits until that is done; so does a second call. */
+  protected async release(options?: WaitOptions): Promise<void> {
+    this.#released = true;
+    const left = this.held.leave();
+    await withinLimits(this.releasing, forAnswer(options), (limits) => limits.race(left));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#released) await this.release();
   }
 }

@@ -30,6 +30,9 @@ export type { StmOptions } from "./stm/options.js";
 export { type StmResult, stm } from "./stm/stm.js";
 export type { StmPutOptions, StmTransaction } from "./stm/transaction.js";
 export type { Turn, Turns } from "./turns.js";
-export { type WaitServices, waitForDeletion } from "./wait-for-deletion.js";
-export { type WaitForPredecessorsOptions, waitForPredecessors } from "./wait-for-predecessors.js";
+export {
+  type WaitForPredecessorsOptions,
+  type WaitServices,
+  waitForPredecessors,
+} from "./wait-for-predecessors.js";
 export { withLock } from "./with-lock.js";

@@ -1,6 +1,6 @@
 import type { BytesLike, WaitOptions } from "@etcdkit/core";
-import { callChecks, checkOptions, forAnswer, optionTable, toBytes, withinLimits } from "@etcdkit/core/spi";
-import { HeldPlace, type Holding } from "./holding.js";
+import { callChecks, checkOptions, optionTable, toBytes } from "@etcdkit/core/spi";
+import { HeldKey, type Holding } from "./holding.js";
 
 /** Being the leader of an election. Disposed of by `await using`, it is resigned from if it was not yet. */
 export interface Leadership extends Holding, AsyncDisposable {
@@ -31,19 +31,16 @@ const tables = {
 } as const;
 
 /** {@link Leadership}. */
-export class HeldLeadership extends HeldPlace implements Leadership {
+export class HeldLeadership extends HeldKey implements Leadership {
+  protected override readonly releasing = "resign";
+
   async proclaim(value: BytesLike, options?: WaitOptions): Promise<void> {
     checkOptions(tables.proclaim, options);
-    await this.place.write(toBytes(value, "value"), options);
+    await this.held.write(toBytes(value, "value"), options);
   }
 
   async resign(options?: WaitOptions): Promise<void> {
     checkOptions(tables.resign, options);
-    const left = this.place.leave();
-    await withinLimits("resign", forAnswer(options), (limits) => limits.race(left));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.resign();
+    await this.release(options);
   }
 }

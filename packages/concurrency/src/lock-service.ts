@@ -10,6 +10,8 @@ import {
   optionTable,
   toBytes,
 } from "@etcdkit/core/spi";
+import { checkConnection } from "./check-services.js";
+import { nameBytes } from "./queue-name.js";
 
 /** Options of {@link LockService.lock} and `ElectionService.campaign`. */
 export interface ServiceWaitOptions extends Omit<CallOptions, "idempotent"> {
@@ -50,12 +52,13 @@ const unlockTable = optionTable("unlock", callChecks);
 
 /** The server's lock service over a connection. */
 export function createLockService(connection: Pick<Connection, "transport">): LockService {
+  checkConnection(connection);
   const { transport } = connection;
   const { lock, unlock } = protocol.Lock.method;
   return {
     async lock(name, options) {
       checkOptions(lockTable, options);
-      const request = { name: toBytes(name, "name"), lease: options?.leaseId ?? 0n };
+      const request = { name: nameBytes(name), lease: options?.leaseId ?? 0n };
       const timeoutMs = options?.timeoutMs ?? Number.POSITIVE_INFINITY;
       const answer = await callUnary(transport, lock, request, callOf(options), timeoutMs);
       return { header: headerOf(answer), key: answer.key };

@@ -208,6 +208,7 @@ describe("Mutex.lock", () => {
   it("refuses bad arguments before anything is sent", async () => {
     const { etcd, session, mutex } = await one();
     expect(() => createMutex(session, 1 as never)).toThrow(TypeError);
+    expect(() => createMutex(session, "")).toThrow(RangeError);
     for (const none of [undefined, {}, { leaseId: 1n }]) {
       expect(() => createMutex(none as never, "n")).toThrow(new TypeError("session must be a Session"));
     }

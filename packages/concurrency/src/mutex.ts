@@ -1,6 +1,6 @@
 import { type BytesLike, EtcdError, type WaitOptions } from "@etcdkit/core";
 import { callChecks, checkOptions, forAnswer, optionTable, withinLimits } from "@etcdkit/core/spi";
-import { HeldPlace, type Holding } from "./holding.js";
+import { HeldKey, type Holding } from "./holding.js";
 import { queueName, queuePrefix } from "./queue-name.js";
 import { reachFront, takeIfFree } from "./reach-front.js";
 import { checkSession, type Session } from "./session.js";
@@ -59,7 +59,7 @@ const noValue = new Uint8Array();
  * the server's lock service.
  *
  * @param name - Every key that begins with `name/` counts as a place in the queue: names must not be nested, nor data be
- * kept there.
+ * kept there. Not empty.
  */
 export function createMutex(session: Session, name: BytesLike): Mutex {
   checkSession(session);
@@ -85,18 +85,12 @@ export function createMutex(session: Session, name: BytesLike): Mutex {
   };
 }
 
-class HeldLock extends HeldPlace implements Lock {
-  #released = false;
+class HeldLock extends HeldKey implements Lock {
+  protected override readonly releasing = "unlock";
 
   async unlock(options?: WaitOptions): Promise<void> {
     checkOptions(tables.unlock, options);
-    if (this.#released) throw new EtcdError("NOT_HOLDER", "mutex: lock has already been released");
-    this.#released = true;
-    const left = this.place.leave();
-    await withinLimits("unlock", forAnswer(options), (limits) => limits.race(left));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#released) await this.unlock();
+    if (this.released) throw new EtcdError("NOT_HOLDER", "mutex: lock has already been released");
+    await this.release(options);
   }
 }

@@ -1,5 +1,4 @@
 import { utf8 } from "@etcdkit/core";
-import { toBytes } from "@etcdkit/core/spi";
 import { describe, expect, it } from "vitest";
 import { queueName, queuePrefix } from "./queue-name.js";
 
@@ -21,7 +20,12 @@ describe("the key of a session in a queue", () => {
   it("keeps a name as it is, also one that ends in a slash", () => {
     expect(keyOf("n/", 1n)).toBe("n//1");
     expect(queuePrefix(new Uint8Array([0xff]))).toEqual(new Uint8Array([0xff, 0x2f]));
-    expect(queuePrefix("")).toEqual(toBytes("/", "slash"));
     expect(() => queuePrefix(1 as never)).toThrow(new TypeError("name must be a string or a Uint8Array"));
+  });
+
+  it("has a name to begin with", () => {
+    for (const none of ["", new Uint8Array()]) {
+      expect(() => queuePrefix(none)).toThrow(new RangeError("name must not be empty"));
+    }
   });
 });

@@ -11,9 +11,20 @@ export interface QueueName {
 
 const slash = toBytes("/", "slash");
 
+/**
+ * The name of a lock or an election, as bytes.
+ *
+ * @throws `RangeError` for an empty one: it would be that of everybody who forgot to give one.
+ */
+export function nameBytes(name: BytesLike): Uint8Array {
+  const bytes = toBytes(name, "name");
+  if (bytes.length === 0) throw new RangeError("name must not be empty");
+  return bytes;
+}
+
 /** What the keys of a name begin with: as every client of etcd has it, the slash is not there to be left out. */
 export function queuePrefix(name: BytesLike): Uint8Array {
-  return concatBytes(toBytes(name, "name"), slash);
+  return concatBytes(nameBytes(name), slash);
 }
 
 /** The key of a lease in a queue: in hexadecimal without padding, a negative id with a minus in front of its magnitude. */

@@ -57,7 +57,11 @@ describe("createLockService", () => {
   it("refuses bad arguments before anything is sent", async () => {
     const { sent, connection } = answering();
     const service = createLockService(connection);
+    for (const none of [undefined, null, {}]) {
+      expect(() => createLockService(none as never)).toThrow(/^connection must be a Connection/);
+    }
     await expect(service.lock(1 as never)).rejects.toThrow(TypeError);
+    await expect(service.lock("")).rejects.toThrow(/^name must not be empty/);
     await expect(service.lock("n", { leaseId: 0n })).rejects.toThrow(RangeError);
     await expect(service.lock("n", { ttl: 1 } as never)).rejects.toThrow(TypeError);
     await expect(service.unlock(1 as never)).rejects.toThrow(TypeError);
@@ -94,6 +98,10 @@ describe("createElectionService", () => {
   it("refuses bad arguments before anything is sent", async () => {
     const { sent, connection } = answering();
     const service = createElectionService(connection);
+    for (const none of [undefined, null, {}]) {
+      expect(() => createElectionService(none as never)).toThrow(/^connection must be a Connection/);
+    }
+    await expect(service.campaign("", "v")).rejects.toThrow(/^name must not be empty/);
     await expect(service.campaign("n", 1 as never)).rejects.toThrow(TypeError);
     await expect(service.campaign("n", "v", { leaseId: 0n })).rejects.toThrow(RangeError);
     await expect(service.proclaim({ ...leader, createRevision: 0n }, "v")).rejects.toThrow(RangeError);

@@ -74,6 +74,21 @@ export function createTurns(): Turns {
   };
 }
 
+/** Runs a task when its turn comes, and ends the turn with it. What the task throws is thrown. */
+export async function inTurn<T>(
+  turns: Turns,
+  key: Uint8Array,
+  signal: AbortSignal,
+  task: () => Promise<T>,
+): Promise<T> {
+  const turn = await turns.take(key, signal);
+  try {
+    return await task();
+  } finally {
+    turn.end();
+  }
+}
+
 function nameOf(key: Uint8Array): string {
   return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
 }

@@ -1,15 +1,9 @@
-import type { ReadonlyKv, WatchOpener } from "@etcdkit/core";
 import { nextChange } from "@etcdkit/core/spi";
-
-/** What waiting for keys takes. */
-export interface WaitServices {
-  readonly kv: Pick<ReadonlyKv, "range">;
-  readonly watcher: WatchOpener;
-}
+import type { WaitServices } from "./wait-for-predecessors.js";
 
 /**
- * Waits until a key that was created at `createRevision` is gone, for authors of what is held by a key. A watch that ended
- * because history was compacted, or for want of a leader, is made anew.
+ * Waits until a key that was created at `createRevision` is gone. A watch that ended because history was compacted,
+ * or for want of a leader, is made anew.
  *
  * @throws (rejects) `signal.reason`; what reading and watching reject with.
  */

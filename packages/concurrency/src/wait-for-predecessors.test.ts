@@ -55,7 +55,20 @@ describe("waitForPredecessors", () => {
   });
 
   it("refuses bad arguments", async () => {
-    const { services } = await queue();
+    const { services, etcd } = await queue();
+    for (const none of [undefined, null, {}]) {
+      await expect(waitForPredecessors(none as never, { prefix: "q/" }, 1n)).rejects.toThrow(
+        /^kv must be a Kv/,
+      );
+    }
+    const { kv } = services;
+    await expect(waitForPredecessors({ kv } as never, { prefix: "q/" }, 1n)).rejects.toThrow(
+      /^watcher must be a Watcher/,
+    );
+    const { watcher } = etcd.services(new Uint8Array([97]));
+    await expect(waitForPredecessors({ kv, watcher }, { prefix: "q/" }, 1n)).rejects.toThrow(
+      /of one namespace/,
+    );
     await expect(waitForPredecessors(services, { prefix: "q/" }, 0n)).rejects.toThrow(RangeError);
     await expect(waitForPredecessors(services, { prefix: "q/" }, 1 as never)).rejects.toThrow(TypeError);
     await expect(

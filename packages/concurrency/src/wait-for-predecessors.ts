@@ -1,6 +1,12 @@
-import type { KeyRange, WatchOpener } from "@etcdkit/core";
+import type { KeyRange, KeySpace, ReadonlyKv, WatchOpener } from "@etcdkit/core";
 import { callChecks, checkOptions, checkRevision, nextChange, optionTable } from "@etcdkit/core/spi";
-import type { WaitServices } from "./wait-for-deletion.js";
+import { checkServices } from "./check-services.js";
+
+/** What waiting for keys takes. */
+export interface WaitServices {
+  readonly kv: Pick<ReadonlyKv, "range"> & KeySpace;
+  readonly watcher: WatchOpener;
+}
 
 /** Options of {@link waitForPredecessors}. */
 export interface WaitForPredecessorsOptions {
@@ -17,7 +23,7 @@ const table = optionTable("waitForPredecessors", { signal: callChecks.signal });
  * Only the newest of these keys is watched. When it goes, others may still be there (its owner died out of turn), so it
  * looks again. Each key that goes thus wakes the one waiter behind it, however many there are.
  *
- * @param services - Of one namespace.
+ * @param services - Of one namespace: a `TypeError` if not.
  * @param queue - The keys that stand in the queue: a prefix or a range.
  * @param newestCreateRevision - From 1: the create revision of the waiter's own key, less one.
  * @throws (rejects) `options.signal.reason`; what reading and watching reject with, such as `PERMISSION_DENIED`,
@@ -32,7 +38,8 @@ export async function waitForPredecessors(
 ): Promise<void> {
   checkRevision(newestCreateRevision, "newestCreateRevision");
   checkOptions(table, options);
-  const { kv, watcher } = services;
+  const { kv, watcher } = (services ?? {}) as WaitServices;
+  checkServices({ kv, watcher });
   const { signal } = options;
   const newest = { last: "created", maxCreateRevision: newestCreateRevision, keysOnly: true } as const;
   await waitForEach(watcher, signal, async () => {

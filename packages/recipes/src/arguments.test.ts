@@ -53,6 +53,17 @@ it("a double barrier is for one or more", () => {
   expect(() => createDoubleBarrier(session, "a", "2" as never)).toThrow(TypeError);
 });
 
+it("each has a name", () => {
+  const services = { kv, watcher };
+  for (const none of ["", new Uint8Array()]) {
+    expect(() => createBarrier(services, none)).toThrow(/^key must not be empty/);
+    expect(() => createQueue(services, none)).toThrow(/^prefix must not be empty/);
+    expect(() => createPriorityQueue(services, none)).toThrow(/^prefix must not be empty/);
+    expect(() => createDoubleBarrier(session, none, 2)).toThrow(/^key must not be empty/);
+    expect(() => createRwMutex(session, none)).toThrow(/^name must not be empty/);
+  }
+});
+
 it("a barrier has a key", () => {
   expect(() => createBarrier({ kv, watcher }, "")).toThrow(/key must not be empty/);
   const barrier = createBarrier({ kv, watcher }, "gate");

@@ -6,15 +6,7 @@ import {
   shareKeySpace,
   type WatchOpener,
 } from "@etcdkit/core";
-import {
-  callChecks,
-  checkKv,
-  checkWatcher,
-  isBytesLike,
-  type OptionTable,
-  optionTable,
-  toBytes,
-} from "@etcdkit/core/spi";
+import { callChecks, checkKv, checkWatcher, type OptionTable, optionTable, toBytes } from "@etcdkit/core/spi";
 
 /** The services that barriers and queues are built on, of one cluster and one namespace. A session is one of these too. */
 export interface RecipeServices {
@@ -48,15 +40,13 @@ export function checkServices(services: RecipeServices): void {
   }
 }
 
-/** Refuses what is no session. */
-export function checkSession(session: unknown): void {
-  const isSession =
-    typeof session === "object" && session !== null && "leaseId" in session && "signal" in session;
-  if (!isSession) throw new TypeError("session must be a Session");
-}
-
-/** The key `name` and what follows it, as bytes. */
+/**
+ * The key `name` and what follows it, as bytes.
+ *
+ * @throws `RangeError` for an empty name: it would be that of everybody who forgot to give one.
+ */
 export function keyUnder(name: BytesLike, rest: string, argument: string): Uint8Array {
-  if (!isBytesLike(name)) throw new TypeError(`${argument} must be a string or a Uint8Array`);
-  return concatBytes(toBytes(name, argument), toBytes(rest, argument));
+  const bytes = toBytes(name, argument);
+  if (bytes.length === 0) throw new RangeError(`${argument} must not be empty`);
+  return concatBytes(bytes, toBytes(rest, argument));
 }

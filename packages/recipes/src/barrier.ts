@@ -49,14 +49,13 @@ const tables = {
  * A barrier. Every program that names the same key, in Go too (`recipe.NewBarrier`), has the same one.
  *
  * @param key - Exists, with an empty value, while the barrier is held.
- * @throws `TypeError` for services or a key that cannot be used.
+ * @throws `TypeError` for services or a key that cannot be used; `RangeError` for an empty key.
  */
 export function createBarrier(services: RecipeServices, key: BytesLike): Barrier {
   checkServices(services);
   const kv = kvFrom(services.kv);
   const { watcher } = services;
   const gate = keyUnder(key, "", "key");
-  if (gate.length === 0) throw new TypeError("key must not be empty");
   return {
     get key() {
       return gate.slice();

@@ -1,4 +1,5 @@
 import type { Session } from "@etcdkit/concurrency";
+import { checkSession, type SessionKey } from "@etcdkit/concurrency/spi";
 import {
   type BytesLike,
   type CallOptions,
@@ -17,8 +18,8 @@ import {
   nextChange,
   withinLimits,
 } from "@etcdkit/core/spi";
-import { checkSession, keyUnder, waitTable } from "./arguments.js";
-import { createOwnKey, type OwnKey } from "./own-key.js";
+import { keyUnder, waitTable } from "./arguments.js";
+import { createOwnKey } from "./own-key.js";
 
 /** One participant of a double barrier. */
 export interface DoubleBarrier {
@@ -43,7 +44,7 @@ export interface DoubleBarrier {
 
 /** The time that a participant is in. */
 interface Stay {
-  readonly own: OwnKey;
+  readonly own: SessionKey;
   /** When the barrier was opened for it: who came later is of another round, and waits for that. */
   opened: bigint;
   /** Whether its key is gone: it waits for the others to go. */
@@ -88,7 +89,9 @@ export function createDoubleBarrier(session: Session, key: BytesLike, count: num
       return { own, opened: await arrive(own, signal), gone: false };
     } catch (error) {
       // The error is what matters; if the key cannot be removed now it is in the background.
-      await own.remove({ timeoutMs: removalMs }).catch(() => undefined);
+      await withinLimits("enter", { timeoutMs: removalMs }, (removal) => removal.race(own.leave())).catch(
+        () => undefined,
+      );
       throw error;
     }
   }
@@ -98,7 +101,7 @@ export function createDoubleBarrier(session: Session, key: BytesLike, count: num
    *
    * @returns The revision at which the barrier was opened.
    */
-  async function arrive(own: OwnKey, signal: AbortSignal): Promise<bigint> {
+  async function arrive(own: SessionKey, signal: AbortSignal): Promise<bigint> {
     const sort = { by: "created" } as const;
     const { kvs } = await kv.range(waiters, {
       sort,
@@ -118,7 +121,7 @@ export function createDoubleBarrier(session: Session, key: BytesLike, count: num
   }
 
   /** Waits until the barrier is opened. That it was opened for others, before this one came, does not count. */
-  async function readiness({ createRevision }: OwnKey, signal: AbortSignal): Promise<bigint> {
+  async function readiness({ createRevision }: SessionKey, signal: AbortSignal): Promise<bigint> {
     while (true) {
       const { header, kvs } = await kv.range(ready, { keysOnly: true, signal, timeoutMs: forever });
       const opened = kvs[0]?.modRevision ?? 0n;
@@ -133,8 +136,9 @@ export function createDoubleBarrier(session: Session, key: BytesLike, count: num
    * Goes out. The first one that came stays until it is the only one of its round, so that nobody is out before everybody
    * wants to be; each other one removes its key and waits for the first one to go.
    */
-  async function leave(stay: Stay, signal: AbortSignal): Promise<void> {
+  async function leave(stay: Stay, limits: CallLimits): Promise<void> {
     const { own } = stay;
+    const { signal } = limits;
     const call = { idempotent: true, signal, timeoutMs: forever };
     while (!stay.gone) {
       const round = await roundOf(stay, signal);
@@ -147,7 +151,7 @@ export function createDoubleBarrier(session: Session, key: BytesLike, count: num
         continue;
       }
       if (isOf(own, first) && !(await closeUp(stay, call))) continue;
-      await own.remove({ signal, timeoutMs: forever });
+      await limits.race(own.leave());
       stay.gone = true;
     }
     while (true) {
@@ -207,7 +211,7 @@ export function createDoubleBarrier(session: Session, key: BytesLike, count: num
         await withinLimits("leave", options, (limits) => {
           limits.follow(session.signal);
           limits.waitingFor = "others to leave";
-          return leave(present, limits.signal);
+          return leave(present, limits);
         });
         stay = undefined;
       });
@@ -215,7 +219,7 @@ export function createDoubleBarrier(session: Session, key: BytesLike, count: num
   };
 }
 
-function isOf(own: OwnKey, pair: KeyValue | undefined): boolean {
+function isOf(own: SessionKey, pair: KeyValue | undefined): boolean {
   return pair !== undefined && compareBytes(pair.key, own.key) === 0;
 }
 

@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { createTurns, inTurn } from "@etcdkit/concurrency/spi";
 import {
   type BytesLike,
   type CallOptions,
@@ -14,7 +15,6 @@ import { checkOptions, noteOutcome, toBytes, withinLimits } from "@etcdkit/core/
 import { checkServices, keyUnder, type OnceOptions, onceTable, type RecipeServices } from "./arguments.js";
 import { firstByKey } from "./first-item.js";
 import { type Dequeue, dequeuing, type Enqueued } from "./queue.js";
-import { Turns } from "./turns.js";
 
 /** A queue in which urgent items overtake others. */
 export interface PriorityQueue extends Dequeue {
@@ -37,14 +37,14 @@ const enqueueTable = onceTable("enqueue");
  *
  * @param prefix - Items are the keys `prefix/<priority>/<number>`, tied to no lease; beside them there is a key
  *   `__prefix/<priority>` for each priority that was ever used, which whoever enqueues must be allowed to write.
- * @throws `TypeError` for services or a prefix that cannot be used.
+ * @throws `TypeError` for services or a prefix that cannot be used; `RangeError` for an empty prefix.
  */
 export function createPriorityQueue(services: RecipeServices, prefix: BytesLike): PriorityQueue {
   checkServices(services);
   const kv = kvFrom(services.kv);
   const directory = keyUnder(prefix, "/", "prefix");
   // Producers of one process would only make each other begin again.
-  const turns = new Turns();
+  const turns = createTurns();
 
   /** Stores an item under the next number of its priority. */
   async function store(
@@ -89,7 +89,7 @@ export function createPriorityQueue(services: RecipeServices, prefix: BytesLike)
       const progress = { sent: false };
       try {
         return await withinLimits("enqueue", { signal, timeoutMs }, (limits) =>
-          turns.run(limits.signal, () =>
+          inTurn(turns, directory, limits.signal, () =>
             store(value, priority, { ...call, signal: limits.signal }, progress),
           ),
         );
@@ -97,7 +97,7 @@ export function createPriorityQueue(services: RecipeServices, prefix: BytesLike)
         throw progress.sent ? error : notApplied(error);
       }
     },
-    ...dequeuing(services, firstByKey(kv, { prefix: directory })),
+    ...dequeuing(services, directory, firstByKey(kv, { prefix: directory })),
   };
 }
 

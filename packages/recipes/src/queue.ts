@@ -1,3 +1,4 @@
+import { createTurns, inTurn } from "@etcdkit/concurrency/spi";
 import {
   type BytesLike,
   type CallOptions,
@@ -20,7 +21,6 @@ import { checkServices, keyUnder, type RecipeServices, waitTable } from "./argum
 import { type FirstItem, firstByAge } from "./first-item.js";
 import { itemsOf, noteItem } from "./items-of.js";
 import { takeFirst, tryTakeFirst } from "./take-first.js";
-import { Turns } from "./turns.js";
 import { uniqueNumber } from "./unique-number.js";
 
 /** Where an item was put. */
@@ -67,7 +67,7 @@ const tryDequeueTable = waitTable("tryDequeue");
  * which etcd stored the items.
  *
  * @param prefix - Items are the keys `prefix/<number>`, tied to no lease.
- * @throws `TypeError` for services or a prefix that cannot be used.
+ * @throws `TypeError` for services or a prefix that cannot be used; `RangeError` for an empty prefix.
  */
 export function createQueue(services: RecipeServices, prefix: BytesLike): Queue {
   checkServices(services);
@@ -84,22 +84,22 @@ export function createQueue(services: RecipeServices, prefix: BytesLike): Queue 
         if (succeeded) return { key, revision: header.revision };
       }
     },
-    ...dequeuing(services, firstByAge(kv, { prefix: directory })),
+    ...dequeuing(services, directory, firstByAge(kv, { prefix: directory })),
   };
 }
 
-/** The reading half of a queue over given items. */
-export function dequeuing(services: RecipeServices, items: FirstItem): Dequeue {
+/** The reading half of a queue over given items, which are kept in a directory. */
+export function dequeuing(services: RecipeServices, directory: Uint8Array, items: FirstItem): Dequeue {
   const kv = kvFrom(services.kv);
   // Consumers of one process would only take items away from each other: whose turn it is waits for all.
-  const turns = new Turns();
+  const turns = createTurns();
   return {
     async dequeue(options) {
       checkOptions(dequeueTable, options);
       return await withinLimits("dequeue", options, (limits) =>
         keepingItems(limits, ({ signal }) => {
           limits.waitingFor = "an item";
-          return turns.run(signal, () => takeFirst(kv, services.watcher, items, signal));
+          return inTurn(turns, directory, signal, () => takeFirst(kv, services.watcher, items, signal));
         }),
       );
     },

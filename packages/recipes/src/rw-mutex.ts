@@ -1,23 +1,16 @@
 import { type Holding, type Session, waitForPredecessors } from "@etcdkit/concurrency";
-import {
-  type BytesLike,
-  type Compare,
-  type KeyRange,
-  type Kv,
-  type KvExecutor,
-  prefixEnd,
-  type WaitOptions,
-} from "@etcdkit/core";
-import { checkOptions, forAnswer, withinLimits } from "@etcdkit/core/spi";
-import { checkSession, keyUnder, waitTable } from "./arguments.js";
-import { createOwnKey, createOwnKeyIfFree, type OwnKey } from "./own-key.js";
+import { checkSession, HeldKey, type SessionKey } from "@etcdkit/concurrency/spi";
+import { type BytesLike, type KeyRange, prefixEnd, type WaitOptions } from "@etcdkit/core";
+import { type CallLimits, checkOptions, forAnswer, withinLimits } from "@etcdkit/core/spi";
+import { keyUnder, waitTable } from "./arguments.js";
+import { createOwnKey, createOwnKeyIfFree } from "./own-key.js";
 
 /** A read or write lock that is held. Disposed of by `await using`, it is released if it was not yet. */
 export interface RwLock extends Holding, AsyncDisposable {
   readonly kind: "read" | "write";
   /**
    * Releases the lock, and resolves when others can have it. `signal` aborts (`CLOSED`), and `isHeld()` is false, before
-   * anything is sent. Does nothing for a lock that was released before, or lost with its session.
+   * anything is sent. Idempotent: sends nothing for a lock that was released before, or lost with its session.
    *
    * When it rejects, the lock will be released by itself as soon as that is possible, for as long as the session lives.
    *
@@ -68,7 +61,7 @@ const tables = {
  * for the write lock waits for itself.
  *
  * @param name - Locks are the keys `name/read/<number>` and `name/write/<number>`, tied to their sessions.
- * @throws `TypeError` for a session or a name that cannot be used.
+ * @throws `TypeError` for a session or a name that cannot be used; `RangeError` for an empty name.
  */
 export function createRwMutex(session: Session, name: BytesLike): RwMutex {
   checkSession(session);
@@ -87,7 +80,7 @@ export function createRwMutex(session: Session, name: BytesLike): RwMutex {
     return withinLimits(`${kind}Lock`, options, async (limits) => {
       limits.follow(session.signal);
       const own = await createOwnKey(session, directory, limits);
-      return await held(kind, own, async () => {
+      return await held(kind, own, limits, async () => {
         limits.follow(own.signal);
         limits.waitingFor = "others";
         await waitForPredecessors(session, before, own.createRevision - 1n, { signal: limits.signal });
@@ -102,7 +95,7 @@ export function createRwMutex(session: Session, name: BytesLike): RwMutex {
     return withinLimits(what, forAnswer(options), async (limits) => {
       limits.follow(session.signal);
       const own = await createOwnKeyIfFree(session, directory, before, limits);
-      return own && (await held(kind, own));
+      return own && (await held(kind, own, limits));
     });
   }
 
@@ -127,10 +120,15 @@ export function createRwMutex(session: Session, name: BytesLike): RwMutex {
 }
 
 /** Hands out a lock once its turn has come, unless it may be another's by now. */
-async function held(kind: RwLock["kind"], own: OwnKey, turn?: () => Promise<void>): Promise<RwLock> {
+async function held(
+  kind: RwLock["kind"],
+  own: SessionKey,
+  { signal }: CallLimits,
+  turn?: () => Promise<void>,
+): Promise<RwLock> {
   try {
     await turn?.();
-    await own.confirm();
+    await own.confirm(signal);
     return new HeldRwLock(kind, own);
   } catch (error) {
     own.abandon();
@@ -138,48 +136,17 @@ async function held(kind: RwLock["kind"], own: OwnKey, turn?: () => Promise<void
   }
 }
 
-class HeldRwLock implements RwLock {
-  readonly kind: "read" | "write";
-  readonly key: Uint8Array;
-  readonly fencingToken: bigint;
-  readonly #own: OwnKey;
-  #released = false;
+class HeldRwLock extends HeldKey implements RwLock {
+  protected override readonly releasing = "unlock";
+  readonly kind: RwLock["kind"];
 
-  constructor(kind: "read" | "write", own: OwnKey) {
+  constructor(kind: RwLock["kind"], own: SessionKey) {
+    super(own);
     this.kind = kind;
-    this.key = own.key.slice();
-    this.fencingToken = own.createRevision;
-    this.#own = own;
-  }
-
-  get signal(): AbortSignal {
-    return this.#own.signal;
-  }
-
-  isHeld(): boolean {
-    return this.#own.isHeld();
-  }
-
-  remainingMs(): number {
-    return this.#own.remainingMs();
-  }
-
-  owned(): Compare {
-    return this.#own.owned();
-  }
-
-  guard(kv: KvExecutor): Kv {
-    return this.#own.guard(kv);
   }
 
   async unlock(options?: WaitOptions): Promise<void> {
     checkOptions(tables.unlock, options);
-    if (this.#released) return;
-    this.#released = true;
-    await this.#own.remove(forAnswer(options));
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.unlock();
+    await this.release(options);
   }
 }

@@ -1,4 +1,5 @@
 import type { Session } from "@etcdkit/concurrency";
+import { createTurns } from "@etcdkit/concurrency/spi";
 import {
   type CallOptions,
   type Event,
@@ -118,7 +119,7 @@ export function fakeSession(kv: Kv, watcher: Watcher = scriptedWatcher()): FakeS
     leaseId: 77n,
     ttlSeconds: 10,
     signal: controller.signal,
-    turns: {} as Session["turns"],
+    turns: createTurns(),
     isHeld: () => !controller.signal.aborted,
     remainingMs: () => (controller.signal.aborted ? 0 : 5_000),
     check: async () => controller.signal.throwIfAborted(),
