@@ -36,7 +36,7 @@ function codeOf(promise: Promise<unknown>): Promise<Code | undefined> {
   );
 }
 
-describe("an etcd cluster", { timeout: 60_000 }, () => {
+describe("an etcd cluster", { timeout: 120_000 }, () => {
   it("of one member serves, and leaves neither process nor file behind", async () => {
     const cluster = await startEtcd();
     const [member] = cluster.members;
@@ -127,7 +127,7 @@ describe("an etcd cluster", { timeout: 60_000 }, () => {
     const root = createClient(KV, admin.transport);
     await root.put({ key: bytes("public/a") });
     // Time itself is under test here: nothing tells when a server forgets a token.
-    await delay(4_500);
+    await delay(7_000);
     expect(await codeOf(root.put({ key: bytes("public/a") }))).toBe(Code.Unauthenticated);
   });
 
@@ -225,7 +225,7 @@ describe("an etcd cluster", { timeout: 60_000 }, () => {
     try {
       await using cluster = await startEtcd({ quiet: false });
       expect(shown.join("")).toContain(cluster.endpoints[0]);
-      await expect.poll(() => cluster.members[0]?.log()).toContain(cluster.endpoints[0]);
+      await expect.poll(() => cluster.members[0]?.log(), { timeout: 15_000 }).toContain(cluster.endpoints[0]);
     } finally {
       write.mockRestore();
     }

@@ -29,7 +29,7 @@ it("waits until a process that was told to stop does nothing any more, and rejec
       await delay(5); // in which one that runs writes thousands of times
       expect((await stat(file)).size).toBe(size);
       child.kill("SIGCONT");
-      await expect.poll(async () => (await stat(file)).size).toBeGreaterThan(size);
+      await expect.poll(async () => (await stat(file)).size, { timeout: 15_000 }).toBeGreaterThan(size);
     }
     child.kill("SIGKILL");
     await once(child, "close");

@@ -72,11 +72,11 @@ export function describeLinks(make: GroundMaker): void {
       const name = newName();
       ground.proxy.when(
         { direction: "toServer", type: "DATA", endStream: true },
-        { do: "lose-answers", quietMs: 50 },
+        { do: "lose-answers", quietMs: 200 },
       );
       ground.proxy.when(
         { direction: "toServer", type: "HEADERS", streamId: 3 },
-        { do: "lose-answers", quietMs: 50 },
+        { do: "lose-answers", quietMs: 200 },
       );
       const error = await failureOf(ground.client.unary({ name }));
       if (dispositions) expect(dispositionIn(error)).toBe("unknown");
