@@ -166,4 +166,32 @@ describe("connecting to a host", () => {
     expect(attempts.get("10.0.0.1")).toBeInstanceOf(Socket);
     expect([...attempts.values()].every((socket) => socket.destroyed)).toBe(true);
   });
+
+  it.each(["127.0.0.1", "::1"])(
+    "is refused where it meets nobody but itself, and keeps no port (%s)",
+    async (host) => {
+      const gone = await listening(host);
+      const port = portOf(gone);
+      await new Promise((resolve) => gone.close(resolve));
+      const { connect } = net.Socket.prototype;
+      // What happens by chance when the system chooses the port of the own end.
+      const meeting = vi.spyOn(net.Socket.prototype, "connect");
+      meeting.mockImplementation(function (this: Socket, ...given: unknown[]) {
+        const [options] = given[0] as [object];
+        Object.assign(options, { localAddress: host, localPort: port });
+        return Reflect.apply(connect, this, given) as Socket;
+      });
+      const refusal = {
+        code: "ECONNREFUSED",
+        message: `connect ECONNREFUSED ${host}:${port} (it met itself)`,
+      };
+      await expect(connectToHost(host, port, never)).rejects.toMatchObject(refusal);
+      meeting.mockRestore();
+
+      const back = await listening(host, port);
+      const socket = await connectToHost(host, port, never);
+      socket.destroy();
+      back.close();
+    },
+  );
 });

@@ -61,6 +61,7 @@ function race(addresses: readonly string[], port: number, signal: AbortSignal): 
       socket.unref();
       attempts.add(socket);
       socket.once("connect", () => {
+        if (isConnectedToItself(socket)) return void refuse(socket, host, port);
         attempts.delete(socket);
         settle(() => resolve(socket));
       });
@@ -76,6 +77,22 @@ function race(addresses: readonly string[], port: number, signal: AbortSignal): 
     signal.addEventListener("abort", onAbort, { once: true });
     attempt();
   });
+}
+
+/**
+ * Whether nobody listens there, and the socket was given the very port that it dials for its own end, so that both ends are
+ * one (simultaneous open, RFC 9293, 3.5). Only with servers on this machine, with a port of those that the system gives to
+ * clients: whoever dials one that is down often enough meets himself some day, and keeps the server from its port.
+ */
+function isConnectedToItself(socket: Socket): boolean {
+  const { localPort, localAddress, remotePort, remoteAddress } = socket;
+  return localPort !== undefined && localPort === remotePort && localAddress === remoteAddress;
+}
+
+/** Fails an attempt in the way in which it would have failed with any other port for its own end. */
+function refuse(socket: Socket, host: string, port: number): void {
+  const message = `connect ECONNREFUSED ${host}:${port} (it met itself)`;
+  socket.destroy(Object.assign(new Error(message), { code: "ECONNREFUSED", syscall: "connect" }));
 }
 
 function failureOf(errors: readonly Error[]): Error {
