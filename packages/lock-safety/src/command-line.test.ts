@@ -11,7 +11,14 @@ describe("the command line", () => {
 
   it("takes options, also behind the -- that pnpm hands on", () => {
     const args = ["--minutes", "0.5", "--seed", "7", "--processes", "3"];
-    expect(parseCommand(args)).toEqual({ minutes: 0.5, seed: 7, processes: 3, help: false });
+    expect(parseCommand(args)).toEqual({
+      minutes: 0.5,
+      seed: 7,
+      processes: 3,
+      bug: undefined,
+      help: false,
+    });
+    expect(parseCommand(["--bug", "no-wait"]).bug).toBe("no-wait");
     expect(parseCommand(["--", "--help"]).help).toBe(true);
   });
 
@@ -21,6 +28,10 @@ describe("the command line", () => {
     [["--seed", "1.5"], "seed: expected a whole number, got 1.5"],
     [["--seed", ""], "seed: expected 0 to 4294967295, got "],
     [["--processes", "1"], "processes: expected 2 to 20, got 1"],
+    [
+      ["--bug", "none"],
+      "bug: expected one of always-held, never-told, no-guard, local-guard, no-compare, no-wait, no-read-wait, got none",
+    ],
   ])("refuses %j", (args, message) => {
     expect(() => parseCommand(args)).toThrow(new RangeError(message));
   });

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Session } from "@etcdkit/concurrency";
 import { type EtcdError, isEtcdError, type Kv, op } from "@etcdkit/core";
+import type { Bug } from "./bugs.js";
 import type { Chance } from "./chance.js";
 import { nowUs } from "./clock.js";
 import { acquire, type Held } from "./held.js";
@@ -18,6 +19,7 @@ import {
 /** What a contender needs. */
 export interface Contention {
   readonly kind: Kind;
+  readonly bug: Bug | undefined;
   readonly kv: Kv;
   readonly chance: Chance;
   readonly stopped: AbortSignal;
@@ -26,7 +28,7 @@ export interface Contention {
   /** Waits here with what it has decided to write, when it is told to. */
   beforeWriting(writer: Writer): Promise<void>;
   /** Shows the resource outside of etcd a token. */
-  writeFenced(kind: Kind, token: string): Promise<void>;
+  writeFenced(writer: Writer): Promise<void>;
   readonly counts: Record<Protection, WriteCounts> & {
     givenUp: number;
     sessions: number;
@@ -45,9 +47,15 @@ const alarming: ReadonlySet<EtcdError["code"]> = new Set([
   "INVALID_ARGUMENT",
 ]);
 
+/** How many of those who can share do: enough to meet, and not so many that nobody else has his turn. */
+const readers = 0.6;
+
+/** Writes may be late, and are to arrive all the same: later than the longest lease lives. */
+const writeTimeoutMs = 8_000;
+
 /** Takes and gives back, again and again, until it is stopped. */
 export async function contend(contention: Contention): Promise<void> {
-  const { kind, chance, stopped, counts, tell } = contention;
+  const { kind, bug, chance, stopped, counts, tell } = contention;
   let session: Session | undefined;
   while (!stopped.aborted) {
     try {
@@ -57,8 +65,10 @@ export async function contend(contention: Contention): Promise<void> {
       }
       // Some are impatient: what they leave in the queue must not stop those behind them.
       const timeoutMs = chance.happens(0.15) ? chance.between(10, 500) : 60_000;
-      const held = await acquire(kind, session, { signal: stopped, timeoutMs: Math.ceil(timeoutMs) });
-      await hold(contention, session, held);
+      const shared = kind === "rw-lock" && chance.happens(readers);
+      const limits = { signal: stopped, timeoutMs: Math.ceil(timeoutMs) };
+      const held = await acquire({ kind, shared, bug }, session, limits);
+      await hold(contention, session, held, shared);
     } catch (error) {
       if (stopped.aborted) break;
       counts.givenUp += 1;
@@ -70,12 +80,13 @@ export async function contend(contention: Contention): Promise<void> {
 }
 
 /** Does things for as long as it holds, and tells of it. */
-async function hold(contention: Contention, session: Session, held: Held): Promise<void> {
+async function hold(contention: Contention, session: Session, held: Held, shared: boolean): Promise<void> {
   const { kind, chance, stopped, tell } = contention;
   const acquiredUs = nowUs();
   const token = held.fencingToken.toString();
   const leaseId = session.leaseId.toString();
-  tell({ type: "acquired", kind, token, leaseId, ttlSeconds: session.ttlSeconds });
+  const writer: Writer = { kind, shared, token, leaseId };
+  tell({ type: "acquired", ...writer, ttlSeconds: session.ttlSeconds });
   let [heldUs, agreedUs, actedUs, lostUs]: (number | undefined)[] = [];
   /** Asks whether it holds. The time is taken before: it was held then, if it is said to be held now. */
   const believes = (): boolean => {
@@ -94,7 +105,7 @@ async function hold(contention: Contention, session: Session, held: Held): Promi
     const forMs = chance.happens(0.2) ? chance.between(1_000, 2_500) : chance.between(20, 250);
     const until = performance.now() + forMs;
     while (performance.now() < until && !stopped.aborted && lostUs === undefined) {
-      await act(contention, held, { token, leaseId }, believes, (heldAtUs) => {
+      await act(contention, held, writer, believes, (heldAtUs) => {
         agreedUs = heldAtUs;
         actedUs = nowUs();
       });
@@ -102,7 +113,7 @@ async function hold(contention: Contention, session: Session, held: Held): Promi
   } finally {
     clearInterval(heartbeat);
     if (lostUs === undefined) believes();
-    const told = { kind, token, leaseId, acquiredUs, heldUs, agreedUs, actedUs, lostUs };
+    const told = { ...writer, acquiredUs, heldUs, agreedUs, actedUs, lostUs };
     // What follows ends the belief: it aborts the signal, which is no loss. What was lost is given back as well: after a
     // stall it may be found not to be lost after all.
     const release = held.giveBack();
@@ -124,12 +135,14 @@ async function act(
   believes: () => boolean,
   begins: (agreedUs: number) => void,
 ): Promise<void> {
-  const { kind, kv, chance } = contention;
-  const { token } = writer;
+  const { kv, chance } = contention;
+  const { kind, token } = writer;
   const limits = { signal: held.signal, timeoutMs: 3_000 };
   try {
     const read = await Promise.all(
-      protections.map(async (each) => (await kv.get(documentKey(kind, each), limits))?.modRevision ?? 0n),
+      protections.map(
+        async (each) => (await kv.get(documentKey(kind, false, each), limits))?.modRevision ?? 0n,
+      ),
     );
     const agreedUs = nowUs(); // not later than it did
     if (!believes()) return;
@@ -138,9 +151,9 @@ async function act(
     begins(agreedUs);
     const writing = protections.map((each, index) => {
       const document: Document = { token, after: (read[index] ?? 0n).toString() };
-      return write(contention, held, each, JSON.stringify(document));
+      return write(contention, held, writer, each, JSON.stringify(document));
     });
-    await Promise.all([...writing, contention.writeFenced(kind, token)]);
+    await Promise.all([...writing, contention.writeFenced(writer)]);
   } catch (error) {
     if (!(isExpected(error) || held.signal.aborted)) throw error; // else a read has failed, and nothing was done
   }
@@ -148,14 +161,15 @@ async function act(
 
 /** Writes even when the lock is lost meanwhile: it is to be seen what becomes of it. */
 async function write(
-  { kind, kv, counts, tell }: Contention,
+  { kv, counts, tell }: Contention,
   held: Held,
+  { kind, shared }: Writer,
   protection: Protection,
   value: string,
 ): Promise<void> {
-  const key = documentKey(kind, protection);
+  const key = documentKey(kind, shared, protection);
   const count = counts[protection];
-  const limits = { timeoutMs: 3_000 };
+  const limits = { timeoutMs: writeTimeoutMs };
   try {
     if (protection === "guarded") await held.guard(kv).put(key, value, limits);
     else if (protection === "control") await kv.put(key, value, limits);

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type Bridge, openBridge, startWatchdog } from "@etcdkit/testing";
+import type { Bug } from "./bugs.js";
 import type { Chance } from "./chance.js";
-import type { Assignment, FromWorker, ToWorker, Writer } from "./messages.js";
+import type { Assignment, FromWorker, Kind, ToWorker, Writer } from "./messages.js";
 
 /** A process that contends, behind bridges of its own. */
 export interface Contender extends AsyncDisposable {
@@ -18,10 +19,10 @@ export interface Contender extends AsyncDisposable {
   pause(): void;
   resume(): void;
   /**
-   * Waits until it has asked whether it holds, was told so, and is about to write. It then waits for
+   * Waits until it has asked whether it holds something of a kind, was told so, and is about to write. It then waits for
    * {@link Contender.letWrite}. Undefined when it does not come to that in time.
    */
-  holdWrite(withinMs: number): Promise<Writer | undefined>;
+  holdWrite(kind: Kind, withinMs: number): Promise<Writer | undefined>;
   /** To be called after each {@link Contender.holdWrite}. */
   letWrite(): void;
   /** Resolves when the process has ended by itself. */
@@ -38,12 +39,14 @@ type Hear = (worker: number, message: FromWorker, answer: (message: ToWorker) =>
 /**
  * Starts processes, and waits until all are ready. They end with this one, whatever ends it: also those that are paused.
  *
+ * @param bug - What is planted in their locks.
  * @param hear - Gets all that they say.
  */
 export async function startContenders(
   members: readonly string[],
   count: number,
   chance: Chance,
+  bug: Bug | undefined,
   hear: Hear,
 ): Promise<Contenders> {
   const folder = await mkdtemp(join(tmpdir(), "etcdkit-lock-safety-"));
@@ -57,8 +60,9 @@ export async function startContenders(
     const ready = Array.from({ length: count }, async (_, worker) => {
       const seed = Math.floor(chance.between(0, 2 ** 32));
       const bridges = await Promise.all(members.map((member) => openBridge(member)));
+      const endpoints = bridges.map(({ endpoint }) => endpoint);
       await new Promise<void>((resolve, reject) => {
-        const contender = startContender(worker, bridges, seed, (message) => {
+        const contender = startContender(worker, { endpoints, seed, bug }, bridges, (message) => {
           if (message.type === "ready") resolve();
           hear(worker, message, contender.send);
         });
@@ -80,11 +84,10 @@ export async function startContenders(
 
 function startContender(
   worker: number,
+  assignment: Assignment,
   bridges: readonly Bridge[],
-  seed: number,
   hear: (message: FromWorker) => void,
 ): Contender {
-  const assignment: Assignment = { endpoints: bridges.map(({ endpoint }) => endpoint), seed };
   const child = fork(fileURLToPath(new URL("./worker.js", import.meta.url)), [JSON.stringify(assignment)]);
   let holdsWrite = (_writer: Writer): void => undefined;
   child.on("message", (message: FromWorker) => {
@@ -108,11 +111,11 @@ function startContender(
     send,
     pause: () => void child.kill("SIGSTOP"),
     resume: () => void child.kill("SIGCONT"),
-    async holdWrite(withinMs) {
+    async holdWrite(kind, withinMs) {
       const told = new Promise<Writer>((resolve) => {
         holdsWrite = resolve;
       });
-      send({ type: "announce" });
+      send({ type: "announce", kind });
       return await Promise.race([told, delay(withinMs, undefined, { ref: false })]);
     },
     letWrite: () => send({ type: "write" }),

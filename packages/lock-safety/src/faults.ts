@@ -10,8 +10,7 @@ import type { JournalWatch } from "./watch-journal.js";
 /** Who holds, as its process has told. */
 export interface Holder {
   readonly worker: number;
-  readonly token: string;
-  readonly leaseId: string;
+  readonly kind: Kind;
   readonly ttlSeconds: number;
 }
 
@@ -21,17 +20,21 @@ export interface Rig {
   readonly cluster: EtcdCluster;
   readonly administration: Administration;
   readonly journal: Pick<JournalWatch, "gone">;
-  readonly holders: ReadonlyMap<Kind, Holder>;
+  /** By their tokens. */
+  readonly holders: ReadonlyMap<string, Holder>;
   readonly chance: Chance;
-  /** When each lease that was revoked was gone, in microseconds of the shared clock; infinite until that is known. */
-  readonly revoked: Map<string, number>;
+  readonly revoked: Map<string, number | undefined>;
 }
+
+/** By the tokens of holders whose lease was revoked: when it was gone, on the shared clock; undefined where that is not known. */
+export type Revocations = ReadonlyMap<string, number | undefined>;
 
 /** How often each fault was done. */
 export type FaultCounts = Map<string, number>;
 
 interface Target {
   readonly contender: Contender;
+  readonly kind: Kind;
   /** Of the session that holds, where the target holds: the fault is to outlast it, or not quite. */
   readonly ttlMs: number;
   readonly holds: boolean;
@@ -90,25 +93,47 @@ const pauses: Readonly<Record<string, Fault>> = {
 
 const contenderFaults: Readonly<Record<string, Fault>> = { ...cuts, ...pauses };
 
-/** What happens to somebody who has asked whether he holds, and is about to write. */
-type WriterFault = (writer: Writer, contender: Contender, rig: Rig) => Promise<void>;
+/** What happens to somebody who has asked whether he holds, and is about to write. Resolves with whether it came to pass. */
+type WriterFault = (writer: Writer, contender: Contender, rig: Rig) => Promise<boolean>;
+
+/** Holders whose lease was revoked, and whose links work, are to know of it so soon: a busy machine may be late. */
+export const toldWithinMs = 2_000;
+
+/** No lease outlives its process for longer, though each change of leaders prolongs it. */
+const longestLeaseMs = 30_000;
 
 const writerFaults = {
   /** Here the write comes too late for certain, whatever else the run brings about. */
   "pause before a write": async ({ token }, contender, { journal }) => {
     contender.pause();
-    await journal.gone(token, 30_000);
+    const late = await journal.gone(token, longestLeaseMs);
     contender.resume();
+    return late;
+  },
+  /** Here it is sent in time, and arrives too late for certain: who holds cannot see to that, only the server. */
+  "write held back": async ({ token }, contender, { journal }) => {
+    await Promise.all(contender.bridges.map((bridge) => bridge.blackhole("toServer")));
+    contender.letWrite();
+    const late = await journal.gone(token, longestLeaseMs);
+    await Promise.all(contender.bridges.map((bridge) => bridge.pass()));
+    return late;
   },
   /** Ends the lease of a holder, who is to be told at once: so nothing else may be wrong then. */
-  revocation: async ({ leaseId }, _, { administration, revoked }) => {
-    revoked.set(leaseId, Number.POSITIVE_INFINITY); // before: the holder may know at once
-    await administration.revoke(leaseId);
-    revoked.set(leaseId, nowUs());
-    await delay(1_000);
+  revocation: async ({ token, leaseId }, _, { administration, revoked }) => {
+    const done = await administration.revoke(leaseId);
+    revoked.set(token, done ? nowUs() : undefined);
+    // Who holds waits, and would still hold: who is never told is told too late.
+    await delay(toldWithinMs + 500);
+    return done;
   },
 } satisfies Record<string, WriterFault>;
 type WriterFaultName = keyof typeof writerFaults;
+
+/** A fault that is still to be done, to somebody who holds this. */
+interface Owed {
+  readonly name: WriterFaultName;
+  readonly kind: Kind;
+}
 
 function isOfWriter(name: string): name is WriterFaultName {
   return name in writerFaults;
@@ -117,30 +142,34 @@ function isOfWriter(name: string): name is WriterFaultName {
 /** Who holds writes within a fraction of this. */
 const writesWithinMs = 3_000;
 
+/** How much longer a busy machine gets for faults that the verdict cannot do without. */
+const graceMs = 20_000;
+
 /** Whether it came to pass. */
-async function atWrite(fault: WriterFault, contender: Contender, rig: Rig): Promise<boolean> {
-  const writer = await contender.holdWrite(writesWithinMs);
+async function atWrite(fault: WriterFault, { contender, kind }: Target, rig: Rig): Promise<boolean> {
+  const writer = await contender.holdWrite(kind, writesWithinMs);
   try {
-    if (writer !== undefined) await fault(writer, contender, rig);
+    return writer !== undefined && (await fault(writer, contender, rig));
   } finally {
     contender.letWrite();
   }
-  return writer !== undefined;
 }
 
 const leaderFaultNames = ["leader moved", "leader paused"] as const;
 
-const leaderFaults: Readonly<Record<(typeof leaderFaultNames)[number], (rig: Rig) => Promise<void>>> = {
-  "leader moved": ({ administration }) => administration.moveLeader().catch(() => undefined),
+/** Each resolves with whether it came to pass. */
+const leaderFaults: Readonly<Record<(typeof leaderFaultNames)[number], (rig: Rig) => Promise<boolean>>> = {
+  "leader moved": ({ administration }) => administration.moveLeader(),
   "leader paused": async ({ administration, chance }) => {
     const leader = await administration.leader();
-    if (leader === undefined) return;
+    if (leader === undefined) return false;
     await leader.pause();
     try {
       await delay(chance.between(500, 2_500));
     } finally {
       leader.resume();
     }
+    return true;
   },
 };
 
@@ -197,9 +226,9 @@ export async function disturb(
   const until = performance.now() + forMs;
   const busy = new Set<number>();
   const calm = new Calm();
-  const owed: WriterFaultName[] = withPauses
-    ? Array(4).fill("pause before a write")
-    : Array(3).fill("revocation");
+  const owed: Owed[] = (
+    withPauses ? (["pause before a write", "write held back"] as const) : (["revocation"] as const)
+  ).flatMap((name) => kinds.map((kind) => ({ name, kind })));
 
   const count = (name: string): void => void done.set(name, (done.get(name) ?? 0) + 1);
 
@@ -207,19 +236,23 @@ export async function disturb(
   function disturbContender(name: string, target: Target): Promise<boolean> {
     const { contender } = target;
     return calm.disturb(contender.worker, async () => {
-      if (isOfWriter(name)) return await calm.keep(() => atWrite(writerFaults[name], contender, rig));
+      if (isOfWriter(name)) return await calm.keep(() => atWrite(writerFaults[name], target, rig));
       await contenderFaults[name]?.(target, rig);
       return true;
     });
   }
 
   async function disturbContenders(): Promise<void> {
-    while (performance.now() < until) {
-      const target = await choose(rig, busy);
+    while (true) {
+      const isOver = performance.now() >= until;
+      if (isOver && (owed.length === 0 || performance.now() >= until + graceMs)) return;
+      const first = owed.shift();
+      const target = await choose(rig, busy, first?.kind ?? chance.oneOf(kinds));
       const { worker } = target.contender;
-      if (!busy.has(worker)) {
-        const first = owed.pop();
-        const name = first ?? draw(chance, withPauses, target.holds && calm.around(worker));
+      if (busy.has(worker)) {
+        if (first !== undefined) owed.push(first);
+      } else {
+        const name = first?.name ?? draw(chance, withPauses, target.holds && calm.around(worker));
         busy.add(worker);
         if (await disturbContender(name, target)) count(name);
         else if (first !== undefined) owed.push(first);
@@ -232,10 +265,10 @@ export async function disturb(
   async function disturbCluster(): Promise<void> {
     const names = canPauseLeaders(cluster.version) ? leaderFaultNames : (["leader moved"] as const);
     while (performance.now() < until) {
-      await delay(chance.between(5_000, 14_000));
+      await delay(Math.min(chance.between(5_000, 14_000), until - performance.now()));
+      if (performance.now() >= until) return;
       const name = chance.oneOf(names);
-      count(name);
-      await calm.disturb("cluster", async () => leaderFaults[name](rig));
+      if (await calm.disturb("cluster", () => leaderFaults[name](rig))) count(name);
     }
   }
 
@@ -255,14 +288,18 @@ function draw(chance: Chance, withPauses: boolean, revocable: boolean): string {
 }
 
 /** Holders above all, some time after they have acquired: what happens to those that wait shows less. */
-async function choose({ chance, contenders, holders }: Rig, busy: ReadonlySet<number>): Promise<Target> {
-  const kind = chance.oneOf(kinds);
+async function choose(
+  { chance, contenders, holders }: Rig,
+  busy: ReadonlySet<number>,
+  kind: Kind,
+): Promise<Target> {
   for (let tries = 0; tries < 100 && chance.happens(0.98); tries++) {
     await delay(chance.between(5, 100));
-    const holder = holders.get(kind);
-    const contender = contenders.find(({ worker }) => worker === holder?.worker);
-    if (contender === undefined || holder === undefined || busy.has(contender.worker)) continue;
-    return { contender, ttlMs: holder.ttlSeconds * 1_000, holds: true };
+    const candidates = [...holders.values()].filter((one) => one.kind === kind && !busy.has(one.worker));
+    if (candidates.length === 0) continue;
+    const { worker, ttlSeconds } = chance.oneOf(candidates);
+    const contender = contenders.find((one) => one.worker === worker);
+    if (contender !== undefined) return { contender, kind, ttlMs: ttlSeconds * 1_000, holds: true };
   }
-  return { contender: chance.oneOf(contenders), ttlMs: 3_000, holds: false };
+  return { contender: chance.oneOf(contenders), kind, ttlMs: 3_000, holds: false };
 }

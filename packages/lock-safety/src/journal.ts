@@ -2,12 +2,14 @@ import { utf8 } from "@etcdkit/core";
 import {
   type Document,
   documentKey,
+  isReader,
   type Kind,
   kinds,
   nameOf,
   type Protection,
   protections,
 } from "./messages.js";
+import { Queue } from "./queue.js";
 
 /** What happened to one key, as a watch tells it. */
 export interface JournalEntry {
@@ -20,7 +22,10 @@ export interface JournalEntry {
   readonly seenUs: number;
 }
 
-/** A reign: a key was the oldest under the name. It owns the lock by the rules of etcd, whether anybody knows it or not. */
+/**
+ * A reign: nobody was before a key under the name, or only readers before a reader's. It owns the lock by the rules of
+ * etcd, whether anybody knows it or not.
+ */
 export interface Reign {
   readonly kind: Kind;
   /** The creation revision of the key. */
@@ -34,9 +39,11 @@ export interface Reign {
 export interface DocumentWrite {
   readonly kind: Kind;
   readonly protection: Protection;
+  /** Whether it is the document of readers. */
+  readonly shared: boolean;
   readonly revision: bigint;
-  /** Whose key owned the lock when it was written. */
-  readonly owner: string | undefined;
+  /** Whether the writer's key owned the lock when it was written. */
+  readonly owned: boolean;
   readonly writer: string;
   /** What the writer had read. */
   readonly after: string;
@@ -46,7 +53,7 @@ export interface DocumentWrite {
 
 /** The truth of the server. */
 export interface Truth {
-  /** In the order in which they began, for each kind. */
+  /** In the order in which they ended, for each kind. */
   readonly reigns: readonly Reign[];
   readonly writes: readonly DocumentWrite[];
   /** When the key of a token was gone. */
@@ -59,37 +66,48 @@ export function truthOf(journal: readonly JournalEntry[]): Truth {
   const reigns: Reign[] = [];
   const writes: DocumentWrite[] = [];
   for (const kind of kinds) {
-    const alive = new Map<string, bigint>();
+    const documents = documentsOf(kind);
+    const queue = new Queue();
+    /** What those who do not share have left in each document. */
     const versions = new Map<Protection, string>();
-    let reign: { readonly token: string; readonly sinceUs: number } | undefined;
+    const sinceUs = new Map<string, number>();
     for (const { deleted, key, value, createRevision, modRevision, seenUs } of journal) {
-      const protection = protections.find((each) => key === documentKey(kind, each));
-      if (protection !== undefined && !deleted) {
+      const document = documents.get(key);
+      if (document !== undefined && !deleted) {
         const { token, after } = JSON.parse(utf8(value)) as Document;
-        const before = versions.get(protection) ?? "0";
-        versions.set(protection, modRevision.toString());
-        const owner = reign?.token;
-        writes.push({ kind, protection, revision: modRevision, owner, writer: token, after, before });
+        const before = versions.get(document.protection) ?? "0";
+        const owned = queue
+          .owners()
+          .some(({ revision, shared }) => revision.toString() === token && shared === document.shared);
+        if (!document.shared) versions.set(document.protection, modRevision.toString());
+        writes.push({ kind, ...document, revision: modRevision, owned, writer: token, after, before });
       }
       if (!key.startsWith(`${nameOf[kind]}/`)) continue;
       if (deleted) {
-        deletedUs.set(alive.get(key)?.toString() ?? "none", seenUs);
-        alive.delete(key);
+        const token = String(queue.leave(key));
+        deletedUs.set(token, seenUs);
+        const since = sinceUs.get(token);
+        if (since !== undefined) reigns.push({ kind, token, sinceUs: since, untilUs: seenUs });
+        sinceUs.delete(token);
       } else {
-        alive.set(key, createRevision);
+        queue.arrive(key, createRevision, isReader(key));
       }
-      const oldest = least(alive.values())?.toString();
-      if (oldest === reign?.token) continue;
-      if (reign !== undefined) reigns.push({ kind, ...reign, untilUs: seenUs });
-      reign = oldest === undefined ? undefined : { token: oldest, sinceUs: seenUs };
+      for (const { revision } of queue.owners()) {
+        const token = revision.toString();
+        if (!sinceUs.has(token)) sinceUs.set(token, seenUs);
+      }
     }
-    if (reign !== undefined) reigns.push({ kind, ...reign, untilUs: undefined });
+    for (const [token, since] of sinceUs) reigns.push({ kind, token, sinceUs: since, untilUs: undefined });
   }
   return { reigns, writes, deletedUs };
 }
 
-function least(values: Iterable<bigint>): bigint | undefined {
-  let found: bigint | undefined;
-  for (const value of values) if (found === undefined || value < found) found = value;
-  return found;
+type DocumentName = Pick<DocumentWrite, "shared" | "protection">;
+
+function documentsOf(kind: Kind): ReadonlyMap<string, DocumentName> {
+  const names = protections.flatMap((protection): DocumentName[] => [
+    { shared: false, protection },
+    { shared: true, protection },
+  ]);
+  return new Map(names.map((name) => [documentKey(kind, name.shared, name.protection), name]));
 }

@@ -6,9 +6,10 @@ import { type EtcdCluster, type EtcdMember, type GrpcTransport, openGrpcTranspor
 export interface Administration extends AsyncDisposable {
   /** The member that leads; undefined while none is known. */
   leader(): Promise<EtcdMember | undefined>;
-  /** Lets another member lead. */
-  moveLeader(): Promise<void>;
-  revoke(leaseId: string): Promise<void>;
+  /** Lets another member lead. Resolves with whether it does. */
+  moveLeader(): Promise<boolean>;
+  /** Resolves when a member has said that it is done, with `false` when none has. */
+  revoke(leaseId: string): Promise<boolean>;
 }
 
 /** Opens a plain connection to each member. */
@@ -29,19 +30,25 @@ export function administer({ members }: EtcdCluster): Administration {
       const found = await statuses();
       const leads = found.findIndex((one) => one !== undefined && one.id === one.leader);
       const [from, target] = [plain[leads], found[(leads + 1) % found.length]];
-      if (leads === -1 || from === undefined || target === undefined) return;
-      await createClient(Maintenance, from.transport).moveLeader({ targetID: target.id }, limits);
+      if (leads === -1 || from === undefined || target === undefined) return false;
+      const moving = createClient(Maintenance, from.transport).moveLeader({ targetID: target.id }, limits);
+      return await moving.then(
+        () => true,
+        () => false, // it leads no longer, or nobody follows it
+      );
     },
     async revoke(leaseId) {
       // Through any member that answers.
       const calls = plain.map(({ transport }) => createClient(Lease, transport));
       for (const call of calls) {
         try {
-          return void (await call.leaseRevoke({ ID: BigInt(leaseId) }, limits));
+          await call.leaseRevoke({ ID: BigInt(leaseId) }, limits);
+          return true;
         } catch {
           // paused, or the lease is gone already
         }
       }
+      return false;
     },
     async [Symbol.asyncDispose]() {
       await Promise.all(plain.map((each) => each.close()));

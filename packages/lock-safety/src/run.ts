@@ -3,7 +3,7 @@ import { startEtcd } from "@etcdkit/testing";
 import { createChance } from "./chance.js";
 import type { Command } from "./command-line.js";
 import { startContenders } from "./contenders.js";
-import { disturb, type FaultCounts } from "./faults.js";
+import { disturb, type FaultCounts, type Revocations } from "./faults.js";
 import { type Truth, truthOf } from "./journal.js";
 import { administer } from "./leaders.js";
 import type { Hold } from "./messages.js";
@@ -17,8 +17,7 @@ export interface Recording extends Pick<Scene, "writes" | "fenced" | "givenUp" |
   readonly holds: readonly Hold[];
   /** A time before the first pause: who had acquired before had also ended before that. */
   readonly pausesFromUs: number;
-  /** When each lease that was revoked from outside was gone, in microseconds of the shared clock. */
-  readonly revoked: ReadonlyMap<string, number>;
+  readonly revoked: Revocations;
   readonly faults: FaultCounts;
 }
 
@@ -26,13 +25,13 @@ export interface Recording extends Pick<Scene, "writes" | "fenced" | "givenUp" |
 const endTimeoutMs = 30_000;
 
 /**
- * Lets processes contend for a lock and an election in a cluster of three, and disturbs them: for half of the time by cuts
+ * Lets processes contend for a lock, an election and a read-write lock in a cluster of three, and disturbs them: for half of the time by cuts
  * and leader changes, for the other half by pauses as well.
  *
  * @throws what `interrupted` says, once all that was started is ended.
  */
 export async function runContention(
-  { seed, processes, minutes }: Command,
+  { seed, processes, minutes, bug }: Command,
   interrupted: AbortSignal,
 ): Promise<Recording> {
   const chance = createChance(seed);
@@ -40,9 +39,9 @@ export async function runContention(
   await using administration = administer(cluster);
   await using journal = watchJournal(cluster);
   const scene = createScene();
-  await using contenders = await startContenders(cluster.endpoints, processes, chance, scene.hear);
+  await using contenders = await startContenders(cluster.endpoints, processes, chance, bug, scene.hear);
   const { holders, holds } = scene;
-  const revoked = new Map<string, number>();
+  const revoked = new Map<string, number | undefined>();
   const faults: FaultCounts = new Map();
   const rig = { contenders: contenders.all, cluster, administration, journal, holders, chance, revoked };
   const halfMs = (minutes * 60_000) / 2;

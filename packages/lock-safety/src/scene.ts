@@ -2,11 +2,12 @@ import { setTimeout as delay } from "node:timers/promises";
 import { nowUs } from "./clock.js";
 import type { Holder } from "./faults.js";
 import { createFencedResource, type FencedResource } from "./fenced-resource.js";
-import type { FromWorker, Hold, Kind, Protection, ToWorker, WriteCounts } from "./messages.js";
+import type { FromWorker, Hold, Protection, ToWorker, WriteCounts } from "./messages.js";
 
 /** What the contending processes have told so far. */
 export interface Scene {
-  readonly holders: ReadonlyMap<Kind, Holder>;
+  /** By their tokens. */
+  readonly holders: ReadonlyMap<string, Holder>;
   readonly holds: readonly Hold[];
   readonly writes: Readonly<Record<Protection, WriteCounts>>;
   readonly fenced: FencedResource;
@@ -29,8 +30,7 @@ const longestHoldMs = 30_000;
 const mostProblems = 20;
 
 export function createScene(): Scene {
-  const active = new Map<string, Kind>();
-  const holders = new Map<Kind, Holder>();
+  const holders = new Map<string, Holder>();
   const holds: Hold[] = [];
   const problems: string[] = [];
   const newCounts = (): WriteCounts => ({ acknowledged: 0, refused: 0, failed: 0 });
@@ -51,9 +51,9 @@ export function createScene(): Scene {
     problems,
     async changeOfHolders() {
       const beforeUs = nowUs();
-      const before = [...active.keys()];
+      const before = [...holders.keys()];
       const deadline = performance.now() + longestHoldMs;
-      while (before.some((token) => active.has(token))) {
+      while (before.some((token) => holders.has(token))) {
         if (performance.now() > deadline) throw new Error("a holder has not told of its end");
         await delay(20);
       }
@@ -62,16 +62,18 @@ export function createScene(): Scene {
     hear(worker, message, answer) {
       switch (message.type) {
         case "acquired":
-          active.set(message.token, message.kind);
-          holders.set(message.kind, { worker, ...message });
+          holders.set(message.token, { worker, ...message });
           break;
         case "held":
-          active.delete(message.hold.token);
-          if (holders.get(message.hold.kind)?.token === message.hold.token) holders.delete(message.hold.kind);
+          holders.delete(message.hold.token);
           holds.push({ ...message.hold, worker });
           break;
         case "fenced":
-          answer({ type: "fenced", id: message.id, accepted: fenced.write(message.kind, message.token) });
+          answer({
+            type: "fenced",
+            id: message.id,
+            accepted: fenced.write(message.kind, message.shared, message.token),
+          });
           break;
         case "problem":
           if (problems.length < mostProblems) problems.push(`worker ${worker}: ${message.text}`);

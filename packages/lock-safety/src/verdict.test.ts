@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type JournalEntry, truthOf } from "./journal.js";
-import { documentKey, type Hold, nameOf, type Protection } from "./messages.js";
+import { documentKey, type Hold, type Kind, nameOf, type Protection } from "./messages.js";
 import { type Figures, figuresOf } from "./verdict.js";
 
 /** A journal, written by hand: each entry is a revision later than the one before, and seen a millisecond later. */
@@ -34,12 +34,27 @@ class Story {
   }
 
   write(protection: Protection, token: string, after: string): string {
-    return this.#add(documentKey("lock", protection), false, JSON.stringify({ token, after }));
+    return this.#add(documentKey("lock", false, protection), false, JSON.stringify({ token, after }));
+  }
+
+  /** Somebody queues for the read-write lock. */
+  ask(how: "read" | "write", who: string): string {
+    return this.#add(`${nameOf["rw-lock"]}/${how}/${who}`, false);
+  }
+
+  end(how: "read" | "write", who: string): void {
+    this.#add(`${nameOf["rw-lock"]}/${how}/${who}`, true);
+  }
+
+  note(how: "read" | "write", token: string, after: string): string {
+    const key = documentKey("rw-lock", how === "read", "guarded");
+    return this.#add(key, false, JSON.stringify({ token, after }));
   }
 }
 
 const hold = (token: string, fromMs: number, untilMs: number, more: Partial<Hold> = {}): Hold => ({
   kind: "lock",
+  shared: false,
   worker: 0,
   token,
   leaseId: token,
@@ -51,11 +66,14 @@ const hold = (token: string, fromMs: number, untilMs: number, more: Partial<Hold
   ...more,
 });
 
-function judge(story: Story, holds: readonly Hold[], revoked: readonly string[] = []): Figures {
-  const figures = figuresOf(truthOf(story.entries), holds, new Set(revoked)).find(
-    ({ kind }) => kind === "lock",
-  );
-  if (figures === undefined) throw new Error("no figures of the lock");
+function judge(
+  story: Story,
+  holds: readonly Hold[],
+  revoked: readonly string[] = [],
+  kind: Kind = "lock",
+): Figures {
+  const figures = figuresOf(truthOf(story.entries), holds, new Set(revoked)).find((one) => one.kind === kind);
+  if (figures === undefined) throw new Error(`no figures of ${kind}`);
   return figures;
 }
 
@@ -78,6 +96,8 @@ describe("the verdict", () => {
     expect(judge(story, [hold(a, 1, 4), hold(b, 5, 6.5)])).toEqual({
       kind: "lock",
       acquisitions: 2,
+      shared: 0,
+      mostTogether: 0,
       phantoms: 0,
       outOfOrder: 0,
       overlapMs: 0,
@@ -87,6 +107,7 @@ describe("the verdict", () => {
       orphanMs: 0,
       violations: { guarded: 0, compared: 0, control: 0 },
       writes: { guarded: 2, compared: 0, control: 1 },
+      sharedWrites: { guarded: 0, compared: 0, control: 0 },
     });
   });
 
@@ -155,5 +176,80 @@ describe("the verdict", () => {
     const { story, a, b } = orderly();
     expect(judge(story, [hold(a, 1, 4), hold(b, 6.5, 6.75)]).orphanMs).toBe(1.5);
     expect(judge(story, [hold(a, 1, 4)]).orphanMs).toBe(2);
+  });
+
+  describe("of a read-write lock", () => {
+    const reads = (token: string, fromMs: number, untilMs: number, more: Partial<Hold> = {}): Hold =>
+      hold(token, fromMs, untilMs, { kind: "rw-lock", shared: true, ...more });
+    const writes = (token: string, fromMs: number, untilMs: number, more: Partial<Hold> = {}): Hold =>
+      hold(token, fromMs, untilMs, { kind: "rw-lock", ...more });
+    const judgeRw = (story: Story, holds: readonly Hold[]): Figures => judge(story, holds, [], "rw-lock");
+
+    /** Two readers, a writer behind them, and a reader behind that one. */
+    function queued(): { readonly story: Story; readonly tokens: readonly [string, string, string, string] } {
+      const story = new Story();
+      const [a, b] = [story.ask("read", "a"), story.ask("read", "b")];
+      return { story, tokens: [a, b, story.ask("write", "c"), story.ask("read", "d")] };
+    }
+
+    it("finds nothing wrong with readers that share, in whichever order they are told", () => {
+      const { story, tokens } = queued();
+      const [a, b, c, d] = tokens;
+      story.note("read", a, "0"); // 5
+      story.note("read", b, "0");
+      story.end("read", "a"); // 7
+      story.note("read", b, "0");
+      story.end("read", "b"); // 9
+      const left = story.note("write", c, "0");
+      story.end("write", "c"); // 11
+      story.note("read", d, left);
+      const holds = [reads(a, 4.5, 6.5), reads(b, 4.25, 8), writes(c, 9.5, 10.5), reads(d, 11.5, 20)];
+      expect(judgeRw(story, holds)).toMatchObject({
+        acquisitions: 4,
+        shared: 3,
+        mostTogether: 2,
+        phantoms: 0,
+        outOfOrder: 0,
+        overlapMs: 0,
+        actionOverlapMs: 0,
+        beliefAfterEndMs: 0,
+        orphanMs: 3.5, // the first reader's, who asked at 1
+        violations: { guarded: 0, compared: 0, control: 0 },
+        writes: { guarded: 5, compared: 0, control: 0 },
+        sharedWrites: { guarded: 4, compared: 0, control: 0 },
+      });
+    });
+
+    it("finds what readers and writers write beside each other", () => {
+      const { story, tokens } = queued();
+      const [a, b, c, d] = tokens;
+      story.note("read", d, "0"); // a writer is before it
+      const early = story.note("write", c, "0"); // readers are
+      story.note("read", a, "0"); // what it read was written anew
+      story.note("write", b, early); // a reader must not
+      story.end("read", "a");
+      story.end("read", "b");
+      story.note("read", a, "10"); // its key is gone
+      expect(judgeRw(story, []).violations.guarded).toBe(5);
+    });
+
+    it("measures for how long a writer believed beside anybody, and not readers beside each other", () => {
+      const { story, tokens } = queued();
+      const [a, b, c, d] = tokens;
+      expect(judgeRw(story, [reads(a, 1, 5), reads(b, 2, 6)]).overlapMs).toBe(0);
+      expect(judgeRw(story, [reads(a, 1, 5), reads(b, 2, 3), writes(c, 4, 9)]).overlapMs).toBe(1);
+      expect(judgeRw(story, [writes(c, 4, 9), reads(d, 8, 9.5)]).overlapMs).toBe(1);
+      // Also beside the reader that came before the last.
+      expect(judgeRw(story, [reads(a, 1, 5), reads(b, 2, 3), writes(c, 4.5, 9)]).overlapMs).toBe(0.5);
+      const late = judgeRw(story, [reads(a, 1, 3, { actedUs: 6_000 }), writes(c, 4, 9)]);
+      expect([late.overlapMs, late.actionOverlapMs]).toEqual([0, 2]);
+    });
+
+    it("finds readers and writers that were let in before their turn", () => {
+      const { story, tokens } = queued();
+      const [a, b, c, d] = tokens;
+      expect(judgeRw(story, [reads(d, 1, 2), writes(c, 3, 4)])).toMatchObject({ outOfOrder: 1, phantoms: 2 });
+      expect(judgeRw(story, [writes(c, 1, 2), reads(a, 3, 4), reads(b, 3, 4)]).outOfOrder).toBe(2);
+    });
   });
 });

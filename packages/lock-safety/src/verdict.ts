@@ -1,15 +1,19 @@
-import type { Truth } from "./journal.js";
+import type { DocumentWrite, Truth } from "./journal.js";
 import { type Hold, type Kind, kinds, type Protection } from "./messages.js";
 
 /** What a run has shown of one kind, times in milliseconds. */
 export interface Figures {
   readonly kind: Kind;
   readonly acquisitions: number;
-  /** Holds of a key that was never the oldest, or was gone already when the holder was told. */
+  /** Those of readers. */
+  readonly shared: number;
+  /** How many readers believed to hold at once, at most. */
+  readonly mostTogether: number;
+  /** Holds of a key that never owned, or was gone already when the holder was told. */
   readonly phantoms: number;
-  /** Holds that were handed out in another order than that of the queue. */
+  /** Holds that were handed out in another order than that of the queue, where they do not share. */
   readonly outOfOrder: number;
-  /** The longest time in which `isHeld()` of two holders said yes. */
+  /** The longest time in which `isHeld()` of two holders that do not share said yes. */
   readonly overlapMs: number;
   /** The longest time from an action's being started by one holder, which `isHeld()` had agreed to, back to when another held. */
   readonly actionOverlapMs: number;
@@ -17,11 +21,13 @@ export interface Figures {
   readonly promptOverlapMs: number;
   /** The longest time in which `isHeld()` said yes though the key was seen to be gone. */
   readonly beliefAfterEndMs: number;
-  /** The longest time in which the oldest key was nobody's who knew of it. */
+  /** The longest time in which a key owned and nobody knew of it. */
   readonly orphanMs: number;
-  /** Writes of those who did not own the lock, or over what they had not read. */
+  /** Writes of those who did not own the lock, or over what they had not read, or after it was written anew. */
   readonly violations: Readonly<Record<Protection, number>>;
   readonly writes: Readonly<Record<Protection, number>>;
+  /** Those of readers among them. */
+  readonly sharedWrites: Readonly<Record<Protection, number>>;
 }
 
 /**
@@ -33,8 +39,8 @@ export const promptMs = 100;
 /**
  * Compares what holders believed and did with the truth of the server.
  *
- * @param revoked - Leases that were revoked from outside. Their holders could not know of it beforehand, so the figures
- * about belief leave them out.
+ * @param revoked - Tokens of holders whose lease was revoked from outside. They could not know of it beforehand, so the
+ * figures about belief leave them out.
  */
 export function figuresOf(
   truth: Truth,
@@ -47,27 +53,30 @@ export function figuresOf(
     const all = believed(holds.filter((hold) => hold.kind === kind)).sort(
       (a, b) => a.acquiredUs - b.acquiredUs,
     );
-    const knowable = all.filter(({ leaseId }) => !revoked.has(leaseId));
+    const knowable = all.filter(({ token }) => !revoked.has(token));
     const reigned = new Set(reigns.map(({ token }) => token));
     const gone = (hold: Hold): number => truth.deletedUs.get(hold.token) ?? Number.POSITIVE_INFINITY;
     const isPhantom = (hold: Hold): boolean =>
-      !reigned.has(hold.token) || (!revoked.has(hold.leaseId) && hold.acquiredUs > gone(hold));
-    const of = (protection: Protection) => writes.filter((write) => write.protection === protection);
+      !reigned.has(hold.token) || (!revoked.has(hold.token) && hold.acquiredUs > gone(hold));
+    const endOfAction = ({ heldUs, actedUs = 0 }: Believed): number => Math.max(heldUs, actedUs);
+    const readers = all.filter(({ shared }) => shared);
     return {
       kind,
       acquisitions: all.length,
+      shared: readers.length,
+      mostTogether: mostAtOnce(readers),
       phantoms: all.filter(isPhantom).length,
-      outOfOrder: knowable.filter((hold, i) => BigInt(hold.token) <= BigInt(knowable[i - 1]?.token ?? 0))
-        .length,
+      outOfOrder: countOutOfOrder(knowable),
       overlapMs: longestOverlapMs(knowable, ({ heldUs }) => heldUs),
-      actionOverlapMs: longestOverlapMs(knowable, ({ heldUs, actedUs = 0 }) => Math.max(heldUs, actedUs)),
+      actionOverlapMs: longestOverlapMs(knowable, endOfAction),
       promptOverlapMs: longestOverlapMs(knowable, (hold) =>
-        isPrompt(hold) ? Math.max(hold.heldUs, hold.actedUs ?? 0) : hold.heldUs,
+        isPrompt(hold) ? endOfAction(hold) : hold.heldUs,
       ),
-      beliefAfterEndMs: Math.max(0, ...knowable.map((hold) => (hold.heldUs - gone(hold)) / 1_000)),
+      beliefAfterEndMs: longest(knowable.map((hold) => (hold.heldUs - gone(hold)) / 1_000)),
       orphanMs: longestOrphanMs(reigns, new Map(all.map((hold) => [hold.token, hold.acquiredUs]))),
-      violations: each((protection) => of(protection).filter(isViolation).length),
-      writes: each((protection) => of(protection).length),
+      violations: countEach(writes.filter(isViolation)),
+      writes: countEach(writes),
+      sharedWrites: countEach(writes.filter(({ shared }) => shared)),
     };
   });
 }
@@ -85,12 +94,38 @@ function believed(holds: readonly Hold[]): Believed[] {
 
 /** @param holds - Sorted by their beginnings. */
 function longestOverlapMs(holds: readonly Believed[], endOf: (hold: Believed) => number): number {
-  let [longest, latestEnd] = [0, Number.NEGATIVE_INFINITY];
+  const latestEnd = { shared: Number.NEGATIVE_INFINITY, alone: Number.NEGATIVE_INFINITY };
+  let longest = 0;
   for (const hold of holds) {
-    longest = Math.max(longest, Math.min(latestEnd, endOf(hold)) - hold.acquiredUs);
-    latestEnd = Math.max(latestEnd, endOf(hold));
+    const othersEnd = hold.shared ? latestEnd.alone : Math.max(latestEnd.alone, latestEnd.shared);
+    longest = Math.max(longest, Math.min(othersEnd, endOf(hold)) - hold.acquiredUs);
+    const side = hold.shared ? "shared" : "alone";
+    latestEnd[side] = Math.max(latestEnd[side], endOf(hold));
   }
   return longest / 1_000;
+}
+
+/** @param holds - Sorted by their beginnings. */
+function countOutOfOrder(holds: readonly Hold[]): number {
+  const greatest = { shared: 0n, alone: 0n };
+  let count = 0;
+  for (const { shared, token: text } of holds) {
+    const token = BigInt(text);
+    if (token <= greatest.alone || (!shared && token <= greatest.shared)) count += 1;
+    const side = shared ? "shared" : "alone";
+    if (token > greatest[side]) greatest[side] = token;
+  }
+  return count;
+}
+
+/** @param holds - Sorted by their beginnings. */
+function mostAtOnce(holds: readonly Believed[]): number {
+  let [most, together]: [number, readonly Believed[]] = [0, []];
+  for (const hold of holds) {
+    together = [...together.filter(({ heldUs }) => heldUs >= hold.acquiredUs), hold];
+    most = Math.max(most, together.length);
+  }
+  return most;
 }
 
 function longestOrphanMs(reigns: Truth["reigns"], acquiredUs: ReadonlyMap<string, number>): number {
@@ -98,13 +133,20 @@ function longestOrphanMs(reigns: Truth["reigns"], acquiredUs: ReadonlyMap<string
     const end = acquiredUs.get(token) ?? untilUs;
     return end === undefined ? [] : Math.max(0, end - sinceUs);
   });
-  return Math.max(0, ...orphaned) / 1_000;
+  return longest(orphaned) / 1_000;
 }
 
-function isViolation({ owner, writer, after, before }: Truth["writes"][number]): boolean {
-  return writer !== owner || after !== before;
+/** Long runs have more than can be spread into arguments. */
+function longest(times: readonly number[]): number {
+  return times.reduce((most, time) => Math.max(most, time), 0);
 }
 
-function each(count: (protection: Protection) => number): Record<Protection, number> {
-  return { guarded: count("guarded"), compared: count("compared"), control: count("control") };
+function isViolation({ owned, after, before }: DocumentWrite): boolean {
+  return !owned || after !== before;
+}
+
+function countEach(writes: readonly DocumentWrite[]): Record<Protection, number> {
+  const counts = { guarded: 0, compared: 0, control: 0 };
+  for (const { protection } of writes) counts[protection] += 1;
+  return counts;
 }

@@ -22,6 +22,9 @@ export function watchJournal(cluster: EtcdCluster): JournalWatch {
   const entries: JournalEntry[] = [];
   const closed = new AbortController();
   const arrivals = new EventEmitter();
+  /** Which token each key stands for, of those that are there. */
+  const tokens = new Map<string, string>();
+  const gone = new Set<string | undefined>();
   async function* requests() {
     const value = { key: prefix, rangeEnd: prefixEnd(prefix), startRevision: 1n };
     yield { requestUnion: { case: "createRequest" as const, value } };
@@ -36,7 +39,10 @@ export function watchJournal(cluster: EtcdCluster): JournalWatch {
         if (kv === undefined) continue;
         const { createRevision, modRevision, value } = kv;
         const deleted = type === Event_EventType.DELETE;
-        entries.push({ deleted, key: utf8(kv.key), value, createRevision, modRevision, seenUs });
+        const key = utf8(kv.key);
+        entries.push({ deleted, key, value, createRevision, modRevision, seenUs });
+        if (deleted) gone.add(tokens.get(key));
+        else tokens.set(key, createRevision.toString());
       }
       arrivals.emit("entries");
     }
@@ -47,7 +53,7 @@ export function watchJournal(cluster: EtcdCluster): JournalWatch {
   return {
     async gone(token, withinMs) {
       const limit = AbortSignal.timeout(withinMs);
-      while (!isGone(entries, token)) {
+      while (!gone.has(token)) {
         if (limit.aborted) return false;
         await Promise.race([once(arrivals, "entries", { signal: limit }), reading]).catch(
           (error: unknown) => {
@@ -73,9 +79,4 @@ export function watchJournal(cluster: EtcdCluster): JournalWatch {
       await plain[Symbol.asyncDispose]();
     },
   };
-}
-
-function isGone(entries: readonly JournalEntry[], token: string): boolean {
-  const created = entries.findIndex(({ createRevision }) => createRevision.toString() === token);
-  return entries.some(({ deleted, key }, i) => i > created && deleted && key === entries[created]?.key);
 }

@@ -1,5 +1,5 @@
 /**
- * One of the processes that contend: for the lock and for the election at the same time, over one connection of its own.
+ * One of the processes that contend: for all that there is at the same time, over one connection of its own.
  */
 import { openSession } from "@etcdkit/concurrency";
 import { connect } from "@etcdkit/core";
@@ -11,13 +11,14 @@ import { contend } from "./contender.js";
 import {
   type Assignment,
   type FromWorker,
+  type Kind,
   kinds,
   type ToWorker,
   type WriteCounts,
   type Writer,
 } from "./messages.js";
 
-const { endpoints, seed } = JSON.parse(process.argv.at(-1) ?? "") as Assignment;
+const { endpoints, seed, bug } = JSON.parse(process.argv.at(-1) ?? "") as Assignment;
 const connection = connect({ endpoints });
 const kv = createKv(connection);
 const leases = createLeases(connection);
@@ -25,7 +26,7 @@ const watcher = createWatcher(connection);
 const stop = new AbortController();
 const answers = new Map<number, () => void>();
 let asked = 0;
-let announce = false;
+let announce: Kind | undefined;
 let leave = (): void => undefined;
 
 const tell = (message: FromWorker): void => void process.send?.(message);
@@ -33,7 +34,7 @@ const tell = (message: FromWorker): void => void process.send?.(message);
 process.on("message", (message: ToWorker) => {
   if (message.type === "stop") stop.abort(new Error("the run is over"));
   else if (message.type === "fenced") answers.get(message.id)?.();
-  else if (message.type === "announce") announce = true;
+  else if (message.type === "announce") announce = message.kind;
   else if (message.type === "write") giveLeave();
   else stall(message.ms);
 });
@@ -46,8 +47,8 @@ function stall(ms: number): void {
 }
 
 function beforeWriting(writer: Writer): Promise<void> {
-  if (!announce) return Promise.resolve();
-  announce = false;
+  if (announce !== writer.kind) return Promise.resolve();
+  announce = undefined;
   tell({ type: "writing", ...writer });
   return new Promise((resolve) => {
     leave = resolve;
@@ -55,11 +56,11 @@ function beforeWriting(writer: Writer): Promise<void> {
 }
 
 function giveLeave(): void {
-  announce = false;
+  announce = undefined;
   leave();
 }
 
-function writeFenced(kind: (typeof kinds)[number], token: string): Promise<void> {
+function writeFenced({ kind, shared, token }: Writer): Promise<void> {
   asked += 1;
   const id = asked;
   return new Promise((resolve) => {
@@ -67,7 +68,7 @@ function writeFenced(kind: (typeof kinds)[number], token: string): Promise<void>
       answers.delete(id);
       resolve();
     });
-    tell({ type: "fenced", id, kind, token });
+    tell({ type: "fenced", id, kind, shared, token });
   });
 }
 
@@ -87,6 +88,7 @@ await Promise.all(
   kinds.map((kind) =>
     contend({
       kind,
+      bug,
       kv,
       chance: createChance(Math.floor(chance.between(0, 2 ** 32))),
       stopped: stop.signal,
