@@ -17,7 +17,7 @@ async function outputOf(
   const { stdout, stderr } = await run(process.execPath, [...flags, `--input-type=${type}`, "-e", program], {
     cwd: directory,
     env: { ...process.env, ETCD_ENDPOINTS: endpoints },
-    timeout: 20_000,
+    timeout: 60_000,
   });
   expect(stderr).toBe("");
   return stdout;

@@ -22,7 +22,7 @@ export function runProgram(
   const child = spawn(process.execPath, [program], {
     env: { ...Object.fromEntries(kept), ...environment },
     stdio: ["ignore", "pipe", "pipe"],
-    timeout: 30_000,
+    timeout: 60_000,
   });
   let stdout = "";
   let stderr = "";
