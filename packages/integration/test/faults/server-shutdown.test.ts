@@ -42,7 +42,7 @@ describeEachEtcd("a connection to a member that is shut down and to others", (et
       const startMs = performance.now();
       await linkIsDown(connection, [pinned.endpoint]);
       await run(kv, key);
-      expect(performance.now() - startMs).toBeLessThan(withinMs);
+      expect(performance.now() - startMs).toBeLessThan(withinMs + 2_000); // for a busy machine
     } finally {
       await pinned.restart();
       await allServe(shared.cluster);

@@ -81,6 +81,9 @@ async function toPort(
   return onServer(`${scheme}://127.0.0.1:${port}`, options);
 }
 
+/** What a busy machine may add. */
+const slackMs = 2_000;
+
 describe("F19 garbage", () => {
   it.each<[string, (socket: Socket) => void, RegExp]>([
     [
@@ -107,7 +110,7 @@ describe("F19 garbage", () => {
       await using ground = await toPort(server.port);
       const begun = performance.now();
       await expect(ground.connect()).rejects.toThrow(expected);
-      expect(performance.now() - begun).toBeLessThan(1_000);
+      expect(performance.now() - begun).toBeLessThan(1_000 + slackMs);
       expect(ground.link.state).toBe("failed");
     },
   );
@@ -184,7 +187,7 @@ describe("F19 garbage", () => {
       disposition: "unknown",
       ...expected,
     });
-    expect(performance.now() - begun).toBeLessThan(1_000);
+    expect(performance.now() - begun).toBeLessThan(1_000 + slackMs);
   });
 
   it("packed so that it is a hundred thousand times as large stays within the limit", async () => {
