@@ -19,13 +19,17 @@ import {
   type ResultOf,
   type WireRange,
 } from "../src/index.js";
+import { headerAt } from "./header-at.js";
+
+/** Leases by their ids: a set, or a map to whatever a test knows of them. */
+export type LeaseIds = Pick<Map<bigint, unknown>, "has" | "delete">;
 
 /** What a {@link MemoryStore} begins with. */
 export interface MemoryStoreOptions {
   /** Default 1, etcd's own. */
   readonly revision?: bigint | undefined;
   /** The leases that there are. Left out: every one. */
-  readonly leases?: { has(id: bigint): boolean } | undefined;
+  readonly leases?: LeaseIds | undefined;
 }
 
 /**
@@ -40,7 +44,7 @@ export class MemoryStore {
   compacted = 0n;
   /** All that ever happened, in order; the revision of each is its pair's `modRevision`. */
   readonly events: Event[] = [];
-  readonly #leases: { has(id: bigint): boolean } | undefined;
+  readonly #leases: LeaseIds | undefined;
   readonly #history: { readonly revision: bigint; readonly pairs: readonly KeyValue[] }[] = [];
   #pairs: readonly KeyValue[] = [];
   /** What the request that is being carried out has changed. */
@@ -63,9 +67,7 @@ export class MemoryStore {
   }
 
   get header(): ResponseHeader {
-    const { clusterId } = this;
-    const revision = this.#changes.length > 0 ? this.revision + 1n : this.revision;
-    return { $typeName: "etcdserverpb.ResponseHeader", clusterId, memberId: 1n, revision, raftTerm: 1n };
+    return headerAt(this.#changes.length > 0 ? this.revision + 1n : this.revision, this.clusterId);
   }
 
   /** Carries out an op: all of it at one revision, or nothing. */
@@ -83,6 +85,7 @@ export class MemoryStore {
 
   /** Ends a lease, as a revocation or its expiry does: deletes the keys that are tied to it. */
   end(leaseId: bigint): void {
+    this.#leases?.delete(leaseId);
     this.#atOnce(() => {
       for (const pair of this.#pairs) if (pair.lease === leaseId) this.#remove(pair);
     });
@@ -209,7 +212,7 @@ function writesOf(ops: readonly BranchOp[]): readonly (PutOp | DeleteOp)[] {
 }
 
 function collide(a: PutOp | DeleteOp, b: PutOp | DeleteOp): boolean {
-  return (a.type === "put" && within([a], b).length > 0) || (b.type === "put" && within([b], a).length > 0);
+  return (a.type === "put" && isWithin(a.key, b)) || (b.type === "put" && isWithin(b.key, a));
 }
 
 /** Where a key stands among others, or would. */
@@ -222,6 +225,11 @@ function placeOf(key: Uint8Array, pairs: readonly Pick<KeyValue, "key">[]): numb
     else high = middle;
   }
   return low;
+}
+
+/** Whether a range means a key. */
+export function isWithin(key: Uint8Array, range: WireRange): boolean {
+  return within([{ key }], range).length > 0;
 }
 
 /** The pairs that a range means, as etcd reads it. */

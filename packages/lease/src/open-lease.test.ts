@@ -1,16 +1,11 @@
 import { EtcdError, isKeepAliveHalted, type Leases } from "@etcdkit/core";
 import { describe, expect, it, vi } from "vitest";
+import { headerAt } from "../../core/test/header-at.js";
 import { FakeMembers } from "../test/fake-members.js";
 import { createLeases } from "./create-leases.js";
 import { openLease } from "./open-lease.js";
 
-const header = {
-  $typeName: "etcdserverpb.ResponseHeader",
-  clusterId: 0n,
-  memberId: 0n,
-  revision: 0n,
-  raftTerm: 0n,
-} as const;
+const header = headerAt(1n);
 
 function onMembers() {
   const members = new FakeMembers();

@@ -2,8 +2,8 @@ import { setImmediate as turn } from "node:timers/promises";
 import { compare, type KeyValue, op, outcomeOf, utf8 } from "@etcdkit/core";
 import { expect, it } from "vitest";
 import { ManualClock } from "../../core/test/manual-clock.js";
+import { MemoryStore } from "../../core/test/memory-store.js";
 import { FakeNetwork, type Happening } from "../test/fake-network.js";
-import { FakeStore } from "../test/fake-store.js";
 import { type LeasingKv, openLeasingKv } from "./open-leasing-kv.js";
 
 const names = ["a", "b"];
@@ -25,9 +25,10 @@ function oneOf<T>(choices: readonly T[], pick: (below: number) => number): T | u
 
 /** Lets two clients read and write two keys while anything may happen, and judges all that they are told. */
 async function run(seed: number): Promise<{ readonly reads: number; readonly hits: number }> {
-  const [pick, store, clock] = [chance(seed), new FakeStore(), new ManualClock()];
+  const [pick, leases, clock] = [chance(seed), new Set<bigint>(), new ManualClock()];
+  const store = new MemoryStore({ leases });
   let ids = 0n;
-  const networks = [0, 1].map(() => new FakeNetwork(store, () => ++ids));
+  const networks = [0, 1].map(() => new FakeNetwork(store, leases, () => ++ids));
   const clients = await Promise.all(networks.map(({ services }) => openLeasingKv(services, "l/", { clock })));
   const calls = new Set<Promise<void>>();
   const refused: string[] = [];
@@ -43,10 +44,10 @@ async function run(seed: number): Promise<{ readonly reads: number; readonly hit
     pairs: readonly (KeyValue | undefined)[],
   ): void {
     reads += 1;
-    const wasSo = (revision: bigint): boolean =>
-      keys.every(
-        (name, i) => store.history[Number(revision)]?.get(name)?.modRevision === pairs[i]?.modRevision,
-      );
+    const wasSo = (revision: bigint): boolean => {
+      const then = new Map(store.at(revision).map(({ key, modRevision }) => [utf8(key), modRevision]));
+      return keys.every((name, i) => then.get(name) === pairs[i]?.modRevision);
+    };
     expect(told, `seed ${seed}: the revision is one of the store`).toBeLessThanOrEqual(store.revision);
     expect(wasSo(told), `seed ${seed}: ${keys} at revision ${told}`).toBe(true);
     let revision = begun;
@@ -154,7 +155,7 @@ async function run(seed: number): Promise<{ readonly reads: number; readonly hit
     ).toBeLessThanOrEqual(1);
   }
   for (const value of refused) expect(written, `seed ${seed}: ${value} was refused`).not.toContain(value);
-  expect([...(store.history.at(-1)?.keys() ?? [])].filter((name) => name.startsWith("l/"))).toEqual([]);
+  expect(store.pairs.map(({ key }) => utf8(key)).filter((name) => name.startsWith("l/"))).toEqual([]);
   return { reads, hits };
 }
 

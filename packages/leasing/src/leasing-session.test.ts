@@ -1,8 +1,9 @@
 import type { KeyValue } from "@etcdkit/core";
 import { toBytes } from "@etcdkit/core/spi";
 import { describe, expect, it } from "vitest";
+import { headerAt } from "../../core/test/header-at.js";
 import { ManualClock } from "../../core/test/manual-clock.js";
-import { eventOf, FakeServices, headerAt } from "../test/fake-services.js";
+import { eventOf, FakeServices } from "../test/fake-services.js";
 import type { Entry } from "./entries.js";
 import { LeasingKeys } from "./leasing-keys.js";
 import { LeasingSession } from "./leasing-session.js";
@@ -90,6 +91,6 @@ describe("what is owned", () => {
     expect([owned(), session.isHeld(), session.entries.bytes]).toEqual([[], false, 0]);
     await session.closed();
     expect(services.revoked).toEqual([session.leaseId]);
-    expect(services.watch.isClosed).toBe(true);
+    expect(services.watch.closed).toBe(true);
   });
 });

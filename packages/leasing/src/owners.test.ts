@@ -9,8 +9,9 @@ import {
 } from "@etcdkit/core";
 import { noteOutcome, toBytes } from "@etcdkit/core/spi";
 import { describe, expect, it } from "vitest";
+import { headerAt } from "../../core/test/header-at.js";
 import { ManualClock } from "../../core/test/manual-clock.js";
-import { eventOf, FakeServices, headerAt } from "../test/fake-services.js";
+import { eventOf, FakeServices } from "../test/fake-services.js";
 import { LeasingKeys } from "./leasing-keys.js";
 import { LeasingSession } from "./leasing-session.js";
 import { Owners } from "./owners.js";

@@ -115,7 +115,7 @@ describe("sessions", () => {
     const { services, clock, sessions, limit } = await kept();
     const session = await sessions.ready(limit());
     const failure = new EtcdError("PERMISSION_DENIED", "not yours to see");
-    services.watch.fail(failure);
+    services.watch.end(failure);
     await clock.settle();
     expect(session.signal.reason).toBe(failure);
     expect(services.revoked).toEqual([1n]);

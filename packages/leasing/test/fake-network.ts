@@ -7,11 +7,12 @@ import {
   type Op,
   type ResultOf,
   type Watch,
-  type WatchBatch,
+  type WatchRequest,
 } from "@etcdkit/core";
+import { FakeWatch } from "../../core/test/fake-watch.js";
+import { headerAt } from "../../core/test/header-at.js";
+import { isWithin, type MemoryStore } from "../../core/test/memory-store.js";
 import type { LeasingServices } from "../src/open-leasing-kv.js";
-import { FakeWatch, headerAt } from "./fake-services.js";
-import type { FakeStore } from "./fake-store.js";
 
 /** Something that can happen next. */
 export type Happening = () => void;
@@ -24,9 +25,16 @@ interface Held {
   atServer: boolean;
 }
 
+/** A watch, and how many of the store's events it has come past. */
+interface Following {
+  readonly watch: FakeWatch;
+  seen: number;
+}
+
 /** One client's way to the store. Nothing moves on it by itself: whoever tests chooses what happens next. */
 export class FakeNetwork {
-  readonly #store: FakeStore;
+  readonly #store: MemoryStore;
+  readonly #leases: Set<bigint>;
   readonly #nextId: () => bigint;
   /** Requests and answers on their way. */
   readonly #messages = new Set<Happening>();
@@ -36,24 +44,26 @@ export class FakeNetwork {
   readonly #losses = new Set<Happening>();
   readonly #waiting = new Map<Happening, Happening>();
   readonly #held: Held[] = [];
-  readonly #watches: { readonly watch: FakeWatch; readonly prefix: string; seen: number }[] = [];
+  readonly #watches: Following[] = [];
 
-  constructor(store: FakeStore, nextId: () => bigint) {
+  /** @param leases - Those of the store. */
+  constructor(store: MemoryStore, leases: Set<bigint>, nextId: () => bigint) {
     this.#store = store;
+    this.#leases = leases;
     this.#nextId = nextId;
   }
 
   get services(): LeasingServices {
     return {
       kv: { execute: (op, call) => this.#execute(op, call) },
-      leases: this.#leases(),
-      watcher: { open: ({ key }) => this.#open(new TextDecoder().decode(key)) },
+      leases: this.#leaseService(),
+      watcher: { open: (request) => this.#open(request) },
     };
   }
 
   /** What may happen in good times, by its kind: messages arrive, late ones too, watches tell, losses are heard of. */
   get progress(): readonly (readonly Happening[])[] {
-    const told = this.#watches.filter((one) => !one.watch.isClosed && one.seen < this.#store.events.length);
+    const told = this.#watches.filter((one) => !one.watch.closed && one.seen < this.#store.events.length);
     return [
       [...this.#messages],
       [...this.#late],
@@ -64,7 +74,7 @@ export class FakeNetwork {
 
   /** What may happen in bad times, by its kind: answers are given up, histories compacted, leases lost. */
   get trouble(): readonly (readonly Happening[])[] {
-    const open = this.#watches.filter(({ watch }) => !watch.isClosed);
+    const open = this.#watches.filter(({ watch }) => !watch.closed);
     const leases = this.#held.filter(({ atServer }) => atServer);
     return [
       [...this.#waiting.values()],
@@ -117,29 +127,28 @@ export class FakeNetwork {
     });
   }
 
-  #open(prefix: string): Watch {
-    const watch = new FakeWatch(Promise.resolve({ revision: this.#store.revision }));
-    this.#watches.push({ watch, prefix, seen: this.#store.events.length });
+  #open(request: WatchRequest): Watch {
+    const created = Promise.resolve({ revision: this.#store.revision });
+    const watch = new FakeWatch(request, { created });
+    this.#watches.push({ watch, seen: this.#store.events.length });
     return watch;
   }
 
   /** The watch hears of one more revision. */
-  #tell(one: { readonly watch: FakeWatch; readonly prefix: string; seen: number }): void {
+  #tell(one: Following): void {
     const revision = this.#store.events[one.seen]?.kv?.modRevision ?? 0n;
     const events = this.#store.events.filter(({ kv }) => kv?.modRevision === revision);
     one.seen += events.length;
-    const wanted = events.filter(({ kv }) => new TextDecoder().decode(kv?.key).startsWith(one.prefix));
+    const wanted = events.filter((event) => one.watch.wants(event));
     if (wanted.length > 0) one.watch.happen(revision, ...wanted);
   }
 
   /** The watch hears what is there now, instead of what has happened. */
-  #resync(one: { readonly watch: FakeWatch; readonly prefix: string; seen: number }): void {
+  #resync(one: Following): void {
     one.seen = this.#store.events.length;
-    const { revision } = this.#store;
-    const all = [...(this.#store.history.at(-1)?.entries() ?? [])];
-    const kvs = all.filter(([name]) => name.startsWith(one.prefix)).map(([, kv]) => kv);
-    const batch: WatchBatch = { kind: "state", header: headerAt(revision), revision, kvs, last: true };
-    one.watch.deliver(batch);
+    const { header, revision, pairs } = this.#store;
+    const kvs = pairs.filter(({ key }) => isWithin(key, one.watch.request));
+    one.watch.deliver({ kind: "state", header, revision, kvs, last: true });
   }
 
   /** First the client knows that it may be lost, by its clock; then it is, at the server; then the client hears of it. */
@@ -156,7 +165,7 @@ export class FakeNetwork {
     }
   }
 
-  #leases(): Leases {
+  #leaseService(): Leases {
     const unneeded = (): never => {
       throw new Error("not needed");
     };
@@ -169,7 +178,7 @@ export class FakeNetwork {
       [Symbol.asyncDispose]: () => Promise.resolve(),
       grant: (ttlSeconds) => {
         const id = this.#nextId();
-        this.#store.grant(id);
+        this.#leases.add(id);
         return Promise.resolve({ header, id, ttlSeconds });
       },
       revoke: (id) => {

@@ -7,17 +7,11 @@ import {
   type KvExecutor,
   type LeaseRenewal,
   type Leases,
-  type ResponseHeader,
-  type Watch,
-  type WatchBatch,
   type WatchOpener,
 } from "@etcdkit/core";
 import { toBytes } from "@etcdkit/core/spi";
-
-export function headerAt(revision: bigint): ResponseHeader {
-  const [clusterId, memberId, raftTerm] = [1n, 1n, 1n];
-  return { $typeName: "etcdserverpb.ResponseHeader", clusterId, memberId, revision, raftTerm };
-}
+import { FakeWatch } from "../../core/test/fake-watch.js";
+import { headerAt } from "../../core/test/header-at.js";
 
 /** An event of a leasing key; without a value: its deletion. */
 export function eventOf(
@@ -76,8 +70,8 @@ export class FakeServices {
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
   readonly watcher: WatchOpener = {
-    open: () => {
-      const watch = new FakeWatch(this.watchCreated);
+    open: (request) => {
+      const watch = new FakeWatch(request, { created: this.watchCreated });
       this.#watches.push(watch);
       return watch;
     },
@@ -112,60 +106,5 @@ export class FakeServices {
         yield renewal;
       },
     };
-  }
-}
-
-/** A watch that delivers what a test feeds it with. */
-export class FakeWatch implements Watch {
-  readonly created: Promise<{ readonly revision: bigint }>;
-  isClosed = false;
-  readonly #batches: WatchBatch[] = [];
-  #failure: Error | undefined;
-  #wake: () => void = () => undefined;
-
-  constructor(created: Promise<{ readonly revision: bigint }>) {
-    this.created = created;
-  }
-
-  deliver(batch: WatchBatch): void {
-    this.#batches.push(batch);
-    this.#wake();
-  }
-
-  /** Delivers events of one revision. */
-  happen(revision: bigint, ...events: readonly Event[]): void {
-    this.deliver({ kind: "events", header: headerAt(revision), revision, events });
-  }
-
-  fail(failure: Error): void {
-    this.#failure = failure;
-    this.#wake();
-  }
-
-  requestProgress(): Promise<bigint> {
-    return Promise.resolve(1n);
-  }
-
-  close(): Promise<void> {
-    this.isClosed = true;
-    this.#wake();
-    return Promise.resolve();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<WatchBatch, void, undefined> {
-    while (!this.isClosed) {
-      const batch = this.#batches.shift();
-      if (batch !== undefined) yield batch;
-      else if (this.#failure !== undefined) throw this.#failure;
-      else {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
-      }
-    }
   }
 }

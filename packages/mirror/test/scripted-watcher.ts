@@ -13,7 +13,8 @@ import {
   type WatchOpener,
   type WatchRequest,
 } from "@etcdkit/core";
-import { EventSchema, KeyValueSchema, ResponseHeaderSchema } from "@etcdkit/core/protocol";
+import { EventSchema, KeyValueSchema } from "@etcdkit/core/protocol";
+import { headerAt } from "../../core/test/header-at.js";
 import { bytes } from "./memory-kv.js";
 
 /** A watcher whose watches deliver what the test says, then end, or fail. */
@@ -59,8 +60,7 @@ export class ScriptedWatcher implements WatchOpener {
   }
 }
 
-export const header = (revision: bigint): ResponseHeader =>
-  create(ResponseHeaderSchema, { clusterId: 7n, revision });
+export const header = (revision: bigint): ResponseHeader => headerAt(revision, 7n);
 
 export function pair(modRevision: bigint, key: string, value: string): KeyValue {
   const [createRevision, version] = [modRevision, 1n];

@@ -241,7 +241,7 @@ describe("the watch of an endpoint manager", () => {
     const batch = next(watch);
     await vi.waitFor(() => expect(store.live).toHaveLength(1));
     const [missed] = store.watches.splice(0, 1); // nothing of what follows reaches it
-    store.pairs.delete("svc/gone");
+    store.remove("svc/gone");
     store.put("svc/moved", '{"Addr":"m:2"}');
     store.put("svc/new", '{"Addr":"n:1"}');
     for (const page of store.state(2)) missed?.deliver(page);

@@ -1,18 +1,13 @@
 import { EtcdError, isKeepAliveHalted, type Leases, op } from "@etcdkit/core";
 import { createLeases } from "@etcdkit/lease";
 import { describe, expect, it, vi } from "vitest";
+import { headerAt } from "../../core/test/header-at.js";
 import { FakeMembers } from "../../lease/test/fake-members.js";
 import { FakeStore, neverAnswer } from "../test/fake-store.js";
 import { createEndpointManager } from "./endpoint-manager.js";
 import { openRegistration, type RegistrationOptions } from "./registration.js";
 
-const header = {
-  $typeName: "etcdserverpb.ResponseHeader",
-  clusterId: 0n,
-  memberId: 0n,
-  revision: 0n,
-  raftTerm: 0n,
-} as const;
+const header = headerAt(1n);
 const endpoint = { address: "a:1", metadata: { zone: "b" } };
 const value = '{"Op":0,"Addr":"a:1","Metadata":{"zone":"b"}}';
 
@@ -163,7 +158,7 @@ describe("a registration", () => {
     await using _registration = await open();
     await manager.delete("svc/a");
     await clock.advance(30_000);
-    expect(store.pairs.size).toBe(0);
+    expect(store.pairs).toEqual([]);
     expect(ties()).toEqual([...tiedTo(1n), [op.delete("svc/a")]]);
   });
 

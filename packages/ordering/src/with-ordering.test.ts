@@ -16,6 +16,7 @@ import { KV } from "@etcdkit/core/protocol";
 import { callUnary, headerOf } from "@etcdkit/core/spi";
 import { describe, expect, it, vi } from "vitest";
 import { FakeCluster } from "../../core/test/fake-cluster.js";
+import { headerAt } from "../../core/test/header-at.js";
 import { ManualClock } from "../../core/test/manual-clock.js";
 import type { StaleAnswer } from "./search.js";
 import { withOrdering } from "./with-ordering.js";
@@ -42,13 +43,7 @@ class Scripted implements KvExecutor {
   protected header(): ResponseHeader {
     const step = this.#steps.length > 1 ? this.#steps.shift() : this.#steps[0];
     if (step instanceof Error || step === undefined) throw step;
-    return {
-      $typeName: "etcdserverpb.ResponseHeader",
-      clusterId: 1n,
-      memberId: 7n,
-      revision: step,
-      raftTerm: 1n,
-    };
+    return { ...headerAt(step), memberId: 7n };
   }
 }
 
