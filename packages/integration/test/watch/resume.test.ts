@@ -96,11 +96,12 @@ describeEachEtcd("a watch whose link breaks", (etcd) => {
       const { header } = await kv.put(prefix, "1");
       await kv.put(prefix, "2");
       // The first answer to the watch is created; nothing behind it arrives.
-      const held = link.when({ direction: "toClient", type: "DATA", connection: 1, nth: 2 }, { do: "hold" });
+      const held = link.when({ direction: "toClient", type: "DATA", nth: 2 }, { do: "hold" });
       const watch = watcher.watch(prefix, { startRevision: header.revision });
       await watch.created;
       await held.hit();
       await kv.put(prefix, "3");
+      held.remove();
       link.cut();
       const observer = new Observer(watch);
       await observer.count(3);
@@ -118,12 +119,14 @@ describeEachEtcd("a watch whose link breaks", (etcd) => {
       };
       await write(0);
       await observer.count(10);
-      for (const [round, connection] of [2, 3].entries()) {
-        // Of the next connection, everything after the first DATA frame with an answer is lost.
-        const cut = link.when({ direction: "toClient", type: "DATA", connection, nth: 1 }, { do: "cut" });
+      for (const round of [1, 2]) {
+        // Of the next connection on which there is an answer, everything after the first DATA frame is lost. Which one that is
+        // nobody knows: a busy machine may give up a dial.
+        const cut = link.when({ direction: "toClient", type: "DATA" }, { do: "cut" });
         link.cut();
-        await write(10 + round * 10);
+        await write(round * 10);
         await cut.hit();
+        cut.remove();
       }
       const { header } = await kv.put(`${prefix}end`, "");
       await observer.count(31);
