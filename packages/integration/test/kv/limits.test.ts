@@ -87,7 +87,7 @@ describeEachEtcd("limits", (etcd) => {
       const cluster = clusters.get(server);
       expect(cluster).toBeDefined();
       if (cluster === undefined) return;
-      await using connection = connectTo(cluster, { maxSendBytes });
+      await using connection = connectTo(cluster, { maxSendBytes, callTimeoutMs: 30_000 });
       const kv = createKv(connection);
       const key = uniqueKey();
       const value = "a".repeat(size);

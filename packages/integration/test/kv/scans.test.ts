@@ -10,7 +10,7 @@ describeEachEtcd("scans", (etcd) => {
   const store = sharedStore(
     etcd,
     { args: ["--max-request-bytes", `${16 * mib}`] },
-    { maxSendBytes: 16 * mib },
+    { maxSendBytes: 16 * mib, callTimeoutMs: 30_000 },
   );
   const streams = etcd.has("range-stream");
 

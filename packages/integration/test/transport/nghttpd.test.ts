@@ -76,7 +76,7 @@ interface Opened {
 }
 
 async function connected(link: EndpointTransport): Promise<Opened> {
-  await link.connect(AbortSignal.timeout(5_000));
+  await link.connect(AbortSignal.timeout(20_000));
   return { link, close: () => link.close() };
 }
 
@@ -104,7 +104,7 @@ async function serve(options: NghttpdOptions): Promise<Link> {
     endpoint: { ...address, tls: options.tls !== undefined, serverName: "localhost" },
     tls: () => Promise.resolve({ ca: authority.cert }),
   });
-  await link.connect(AbortSignal.timeout(5_000));
+  await link.connect(AbortSignal.timeout(20_000));
   return {
     link,
     endpoint: server.endpoint,
@@ -116,7 +116,7 @@ async function serve(options: NghttpdOptions): Promise<Link> {
 }
 
 function get(transport: Transport, name: string, payload = new Uint8Array(0), headers?: Headers) {
-  return transport.unary({ ...Echo.method.unary, name: `${name}.grpc` }, undefined, 20_000, headers, {
+  return transport.unary({ ...Echo.method.unary, name: `${name}.grpc` }, undefined, 60_000, headers, {
     payload,
   });
 }
@@ -126,7 +126,7 @@ async function list(transport: Transport, name: string) {
   async function* only(): AsyncGenerator<Record<string, never>> {
     yield {};
   }
-  const { message } = await transport.stream(method, undefined, 20_000, undefined, only());
+  const { message } = await transport.stream(method, undefined, 60_000, undefined, only());
   return message[Symbol.asyncIterator]();
 }
 
@@ -270,7 +270,7 @@ describe.skipIf(reason !== undefined)("our own transport to nghttpd, in detail",
     const link = createHttp2Transport({ endpoint: addressOf(proxy.endpoint) });
     for (const bytes of [1, 3, 10]) {
       proxy.slice(bytes);
-      await link.connect(AbortSignal.timeout(5_000));
+      await link.connect(AbortSignal.timeout(20_000));
       expect((await get(link, "Small", new Uint8Array(1_000))).message.payload.length).toBe(10);
     }
     expect(proxy.seen({ direction: "toClient", type: "GOAWAY" })).toBe(0);
