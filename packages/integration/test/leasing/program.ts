@@ -80,9 +80,10 @@ export async function bridgedProgram(
     async down() {
       await bridge.refuse();
       bridge.cut();
-      await vi.waitFor(() => {
+      const look = (): void => {
         if (started.connection.states().get(endpoint) === "ready") throw new Error("the link is up");
-      });
+      };
+      await vi.waitFor(look, { timeout: 10_000 });
     },
     async [Symbol.asyncDispose]() {
       await started[Symbol.asyncDispose]();

@@ -62,6 +62,11 @@ function gate(): { readonly reached: Promise<void>; readonly open: () => void; p
 
 function nothing(): void {}
 
+/** Waits until something is so. */
+async function soon(isSo: () => unknown): Promise<void> {
+  await vi.waitFor(isSo, { timeout: 10_000 });
+}
+
 /** Holds back the answer to an op that is carried out. */
 function heldAnswer(traps: Trap[], match: Trap["match"]): ReturnType<typeof gate> {
   const held = gate();
@@ -262,7 +267,7 @@ describeNewestEtcd("a leasing client", (etcd) => {
       },
     });
     const { error } = await rejection(() =>
-      client.kv.delete({ prefix: key }, { idempotent: true, timeoutMs: 300 }),
+      client.kv.delete({ prefix: key }, { idempotent: true, timeoutMs: 2_000 }),
     );
     expect(error).toMatchObject({ code: "DEADLINE", outcome: "unknown" });
     expect(await textOf(client.plain, `${key}1`)).toBeUndefined();
@@ -307,7 +312,7 @@ describeNewestEtcd("a leasing client", (etcd) => {
     key.fill(0);
     // Tied to a lease of its own, it is given up.
     await client.kv.put(name, "", { leaseId: (await client.leases.grant(60)).id });
-    await vi.waitFor(async () => expect((await client.plain.range({ prefix })).count).toBe(0));
+    await soon(async () => expect((await client.plain.range({ prefix })).count).toBe(0));
   });
 
   it.concurrent("does not take up an ownership that a deletion of unknown outcome relies on", async () => {
@@ -337,14 +342,11 @@ describeNewestEtcd("a leasing client", (etcd) => {
 
   /** Waits until a key is read from memory. */
   async function ownedSoon(kv: LeasingKv, key: string): Promise<void> {
-    await vi.waitFor(
-      async () => {
-        const { hits } = kv.stats();
-        await kv.get(key);
-        expect(kv.stats().hits).toBe(hits + 1);
-      },
-      { timeout: 5_000 },
-    );
+    await soon(async () => {
+      const { hits } = kv.stats();
+      await kv.get(key);
+      expect(kv.stats().hits).toBe(hits + 1);
+    });
   }
 
   it.concurrent("does not let a write pass that began before somebody else came to own the key", async () => {
@@ -448,7 +450,7 @@ describeNewestEtcd("a leasing client", (etcd) => {
     await using other = await program(shared, prefix);
     client.traps.push({ match: isAcquisition, meet: (carry) => carry().then(unknown) });
     await rejection(() => client.kv.get(key));
-    await other.kv.put(key, "new", { timeoutMs: 5_000 });
+    await other.kv.put(key, "new", { timeoutMs: 20_000 });
     expect(await client.plain.get(prefix + key)).toBeUndefined();
   });
 
@@ -480,7 +482,7 @@ describeNewestEtcd("a leasing client", (etcd) => {
     const leaseId = (await client.plain.get(prefix + key))?.lease ?? 0n;
     await using direct = shared.connect();
     await createLeases(direct).revoke(leaseId);
-    await vi.waitFor(() => expect(client.kv.stats().ownedKeys).toBe(0));
+    await soon(() => expect(client.kv.stats().ownedKeys).toBe(0));
     await client.plain.put(key, "past the rules");
     expect(await textOf(client.kv, key)).toBe("past the rules");
     await client.kv.put(key, "new");
@@ -510,13 +512,14 @@ describeNewestEtcd("a leasing client", (etcd) => {
     // An owner that does not react: nobody watches for it.
     const { id } = await other.leases.grant(60);
     const stuck = uniqueKey();
-    await other.plain.put(prefix + stuck, "", { leaseId: id });
+    const { header } = await other.plain.put(prefix + stuck, "", { leaseId: id });
     const put = expect(client.kv.put(stuck, "x")).rejects.toMatchObject({
       code: "CLOSED",
       outcome: "not-applied",
     });
-    await using watch = other.watcher.watch(prefix + stuck);
-    await watch.created;
+    // Once the owner is asked to let go, the put has been refused.
+    await using watch = other.watcher.watch(prefix + stuck, { startRevision: header.revision + 1n });
+    for await (const batch of watch) if (batch.kind === "events") break;
     await client.kv.get(key);
     await Promise.all([client.kv.close(), client.kv.close()]);
     await put;
@@ -532,7 +535,7 @@ describeNewestEtcd("a leasing client", (etcd) => {
   it("ends with the connection that it is built on", async () => {
     await using client = await program(shared, uniqueKey("leasing"));
     await client.connection.close();
-    await vi.waitFor(async () => {
+    await soon(async () => {
       await expect(client.kv.put("a", "x")).rejects.toMatchObject({ code: "CLOSED" });
     });
   });
@@ -545,7 +548,7 @@ describeNewestEtcd("a leasing client", (etcd) => {
     expect(await client.local(`${key}a`)).toBe(true);
     await client.kv.get(`${key}d`);
     expect(client.kv.stats().ownedKeys).toBe(3);
-    await vi.waitFor(async () => {
+    await soon(async () => {
       const { kvs } = await client.plain.range({ prefix });
       expect(kvs.map((one) => utf8(one.key).at(-1))).toEqual(["a", "c", "d"]);
     });

@@ -76,7 +76,7 @@ describeEachEtcd("writes through a leasing client", (etcd) => {
       [() => client.kv.txn({ success: [op.put(key, "3")] }), 3n],
       [() => client.kv.put(key, "4"), 4n],
     ] as const) {
-      const lost = client.bridge.dropAnswersThenCut();
+      const lost = client.bridge.dropAnswersThenCut({ quietMs: 500 });
       const { error } = await rejection(write);
       await lost;
       expect(error.outcome).toBe("unknown");
@@ -240,7 +240,7 @@ describeEachEtcd("writes through a leasing client", (etcd) => {
           expect(memory).toEqual(server);
         }
       }
-    });
+    }, 180_000);
   }
 
   // lease/leasing_test.go:TestLeasingPutGetDeleteConcurrent
@@ -259,7 +259,7 @@ describeEachEtcd("writes through a leasing client", (etcd) => {
     expect(await clients[0]?.kv.range(key)).toMatchObject({ kvs: [], count: 0 });
     expect(await clients[0]?.plain.get(key)).toBeUndefined();
     await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()));
-  });
+  }, 180_000);
 
   it.concurrent("overlap, by one owner, and memory knows what has come of all of them", async () => {
     await using client = await program(shared, uniqueKey("leasing"));
@@ -282,14 +282,14 @@ describeEachEtcd("writes through a leasing client", (etcd) => {
 
   it.concurrent("wait for an owner who has died for as long as its lease lives, and no longer", async () => {
     const [prefix, key] = [uniqueKey("leasing"), uniqueKey()];
-    await using owner = await bridgedProgram(shared, prefix, { ttlSeconds: 2 });
+    await using owner = await bridgedProgram(shared, prefix, { ttlSeconds: 5 });
     await using writer = await program(shared, prefix);
     await owner.kv.put(key, "abc");
     await owner.kv.get(key);
     await owner.down();
-    const { error } = await rejection(() => writer.kv.put(key, "too soon", { timeoutMs: 200 }));
+    const { error } = await rejection(() => writer.kv.put(key, "too soon", { timeoutMs: 1_000 }));
     expect(error).toMatchObject({ code: "DEADLINE", outcome: "not-applied" });
-    await writer.kv.put(key, "def");
+    await writer.kv.put(key, "def", { timeoutMs: 20_000 });
     expect(await textOf(writer.kv, key)).toBe("def");
     expect(await writer.plain.get(key)).toMatchObject({ version: 2n });
   });
