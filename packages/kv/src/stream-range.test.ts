@@ -114,7 +114,7 @@ describe("stream", () => {
     await once(server, "close");
     const endpoint = `http://127.0.0.1:${port}`;
     await using connection = connect({ endpoints: endpoint });
-    const failed = collect(stream(createKv(connection), { timeoutMs: 100 }));
+    const failed = collect(stream(createKv(connection), { timeoutMs: 1_000 }));
     await expect(failed).rejects.toMatchObject({
       code: "DEADLINE",
       endpoint,

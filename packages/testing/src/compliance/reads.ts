@@ -80,7 +80,7 @@ export function describeReads(setup: KvSetup): void {
       on(setup, async ({ kv, key, write }) => {
         await write(["a", "value"]);
         const read = async (): Promise<unknown> => (await kv.get(key("a"), { serializable: true }))?.value;
-        await expect.poll(read).toEqual(toBytes("value", "value"));
+        await expect.poll(read, { timeout: 15_000 }).toEqual(toBytes("value", "value"));
       }),
     );
 
