@@ -1,57 +1,52 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { create } from "@bufbuild/protobuf";
 import {
   type CallOptions,
-  type Compare,
-  compareBytes,
-  EtcdError,
-  type Event,
-  Event_EventType,
   type KeepAlive,
   KeepAliveHaltedError,
-  type KeyValue,
   type Kv,
   kvFrom,
   type Leases,
   type Op,
-  type RangeOp,
-  type RangeResult,
-  type ResponseHeader,
   type ResultOf,
+  utf8,
   type Watch,
-  type WatchBatch,
   type WatchCall,
   type Watcher,
   type WatchRequest,
   watcherFrom,
 } from "@etcdkit/core";
-import { EventSchema, KeyValueSchema, ResponseHeaderSchema } from "@etcdkit/core/protocol";
+import { FakeWatch } from "../../core/test/fake-watch.js";
+import { headerAt } from "../../core/test/header-at.js";
+import { MemoryStore } from "../../core/test/memory-store.js";
 import type { SessionServices } from "../src/session.js";
 
 /** Somewhere between a program and the store, where anything may happen. */
 export type Step = "request" | "answer" | "event" | "grant" | "renewal";
 
 /**
- * As much of etcd as locks and elections need, in memory. Every passage of a message is a step that a test sees, so that it
- * can let something happen at each of them: that which is under way goes on, as it does in a network.
+ * An etcd in memory for locks and elections. Every passage of a message is a step that a test sees, so that it can let
+ * something happen at each of them: that which is under way goes on, as it does in a network.
  */
 export class FakeEtcd {
   readonly leases: Map<bigint, FakeLease> = new Map();
-  readonly #kvs = new Map<string, KeyValue>();
-  readonly #events: { readonly revision: bigint; readonly event: Event }[] = [];
-  readonly #watches = new Set<FakeWatch>();
+  readonly #store = new MemoryStore({ leases: this.leases });
+  /** With the revision that each is to be told of next. */
+  readonly #watches = new Map<FakeWatch, bigint>();
   /** Called at every step, before the message passes. What it throws is what becomes of the message. */
   onStep: (step: Step) => void = () => undefined;
   /** What every answer to a request waits for, as where a link has fallen silent. */
   answers: Promise<void> = Promise.resolve();
-  revision = 1n;
+
+  get revision(): bigint {
+    return this.#store.revision;
+  }
 
   get watches(): number {
-    return this.#watches.size;
+    return this.#open().length;
   }
 
   keys(): readonly string[] {
-    return [...this.#kvs.keys()].sort();
+    return this.#store.pairs.map(({ key }) => utf8(key));
   }
 
   /** The services of one program. */
@@ -63,32 +58,25 @@ export class FakeEtcd {
     });
     const watcher: Watcher = watcherFrom({
       ...space,
-      open: (request, call) => this.#open(request, call),
+      open: (request, call) => this.#watch(request, call),
     });
     return { kv, watcher, leases: { ...this.#leaseService(), ...space } };
   }
 
   /** Ends a lease, as its expiry does: nobody is told but those who watch its keys. */
   expire(id: bigint): void {
-    this.leases.delete(id);
-    const bound = [...this.#kvs.values()].filter(({ lease }) => lease === id);
-    if (bound.length > 0) this.revision++;
-    for (const { key } of bound) this.#delete(key);
+    this.#store.end(id);
     this.#tell();
   }
 
   /** Breaks every watch. */
   breakWatches(error: unknown): void {
-    for (const watch of [...this.#watches]) watch.end(error);
+    for (const watch of this.#open()) watch.end(error);
   }
 
   /** Takes away the history up to now. */
   compact(): void {
-    this.#events.length = 0;
-  }
-
-  #header(): ResponseHeader {
-    return create(ResponseHeaderSchema, { revision: this.revision });
+    this.#store.events.length = 0;
   }
 
   /** A request travels, is carried out whoever still waits, and its answer travels back. */
@@ -97,7 +85,7 @@ export class FakeEtcd {
     const work = async (): Promise<unknown> => {
       this.onStep("request");
       await turn();
-      const result = this.#apply(op);
+      const result = this.#store.apply(op);
       this.#tell();
       this.onStep("answer");
       await Promise.all([turn(), this.answers]);
@@ -113,109 +101,29 @@ export class FakeEtcd {
     });
   }
 
-  #apply(op: Op): ResultOf<Op> {
-    switch (op.type) {
-      case "range":
-        return this.#range(op);
-      case "put": {
-        const { key, value, leaseId = 0n } = op;
-        if (leaseId !== 0n && !this.leases.has(leaseId)) {
-          throw new EtcdError("LEASE_NOT_FOUND", "requested lease not found", { outcome: "not-applied" });
-        }
-        this.revision++;
-        const old = this.#kvs.get(nameOf(key));
-        const kv = create(KeyValueSchema, {
-          key,
-          value,
-          lease: leaseId,
-          createRevision: old?.createRevision ?? this.revision,
-          modRevision: this.revision,
-          version: (old?.version ?? 0n) + 1n,
-        });
-        this.#kvs.set(nameOf(key), kv);
-        this.#record(create(EventSchema, { type: Event_EventType.PUT, kv }));
-        return { header: this.#header() };
-      }
-      case "delete": {
-        const doomed = this.#inRange(op);
-        if (doomed.length > 0) this.revision++;
-        for (const { key } of doomed) this.#delete(key);
-        return { header: this.#header(), deleted: doomed.length, prevKvs: [] };
-      }
-      case "txn": {
-        const succeeded = op.compare.every((one) => this.#holds(one));
-        const responses = (succeeded ? op.success : op.failure).map((one) => this.#apply(one));
-        return { header: this.#header(), succeeded, responses };
-      }
-      default:
-        throw new Error("not needed");
-    }
+  #open(): readonly FakeWatch[] {
+    for (const watch of this.#watches.keys()) if (watch.over) this.#watches.delete(watch);
+    return [...this.#watches.keys()];
   }
 
-  #range(op: RangeOp): RangeResult {
-    const { maxCreateRevision, sort, limit } = op;
-    let kvs = this.#inRange(op);
-    const count = kvs.length;
-    if (maxCreateRevision !== undefined) {
-      kvs = kvs.filter(({ createRevision }) => createRevision <= maxCreateRevision);
-    }
-    if (sort?.by === "created") kvs.sort((a, b) => Number(a.createRevision - b.createRevision));
-    if (sort?.order === "descending") kvs.reverse();
-    kvs = kvs.slice(0, limit);
-    // As etcd 3.7 does it.
-    if (op.keysOnly === true) kvs = kvs.map((kv) => ({ ...kv, value: new Uint8Array(), lease: 0n }));
-    return { header: this.#header(), kvs, more: false, count };
-  }
-
-  #inRange({ key, rangeEnd }: { readonly key: Uint8Array; readonly rangeEnd?: Uint8Array | undefined }) {
-    return [...this.#kvs.values()].filter(({ key: own }) =>
-      rangeEnd === undefined
-        ? compareBytes(own, key) === 0
-        : compareBytes(own, key) >= 0 && compareBytes(own, rangeEnd) < 0,
-    );
-  }
-
-  #holds(one: Compare): boolean {
-    const kvs = this.#inRange(one);
-    const { target } = one;
-    if (target === "value" || one.relation !== "equal") throw new Error("not needed");
-    if (kvs.length === 0) return one.operand === 0n;
-    return kvs.every((kv) => kv[target] === one.operand);
-  }
-
-  #delete(key: Uint8Array): void {
-    this.#kvs.delete(nameOf(key));
-    const kv = create(KeyValueSchema, { key, modRevision: this.revision });
-    this.#record(create(EventSchema, { type: Event_EventType.DELETE, kv }));
-  }
-
-  #record(event: Event): void {
-    this.#events.push({ revision: this.revision, event });
-  }
-
-  #open(request: WatchRequest, call: WatchCall | undefined): Watch {
-    const watch = new FakeWatch(request, call?.signal, () => this.#watches.delete(watch));
-    if (!watch.over) this.#watches.add(watch);
+  #watch(request: WatchRequest, call: WatchCall | undefined): Watch {
+    const watch = new FakeWatch(request, { signal: call?.signal });
+    this.#watches.set(watch, request.startRevision ?? 1n);
     this.#tell();
     return watch;
   }
 
   /** Lets watches see what they have not seen. */
   #tell(): void {
-    for (const watch of [...this.#watches]) {
-      const events = this.#events.filter(({ revision }) => revision >= watch.from).map(({ event }) => event);
-      if (watch.from <= this.revision) watch.from = this.revision + 1n;
-      const seen = events.filter((event) => watch.wants(event));
+    const { revision, events } = this.#store;
+    for (const watch of this.#open()) {
+      const from = this.#watches.get(watch) ?? 1n;
+      if (from <= revision) this.#watches.set(watch, revision + 1n);
+      const seen = events.filter((one) => (one.kv?.modRevision ?? 0n) >= from && watch.wants(one));
       if (seen.length === 0) continue;
-      const batch: WatchBatch = {
-        kind: "events",
-        header: this.#header(),
-        revision: this.revision,
-        events: seen,
-      };
       void turn().then(() => {
         this.onStep("event");
-        watch.deliver(batch);
+        watch.happen(revision, ...seen);
       });
     }
   }
@@ -224,7 +132,7 @@ export class FakeEtcd {
     const unneeded = (): never => {
       throw new Error("not needed");
     };
-    const header = this.#header();
+    const { header } = this.#store;
     return {
       list: unneeded,
       keepAliveOnce: unneeded,
@@ -309,88 +217,8 @@ export class FakeLease {
         onRenewal();
         await turn();
         if (signal.aborted) throw signal.reason;
-        yield { header: create(ResponseHeaderSchema, {}), id, ttlSeconds };
+        yield { header: headerAt(0n), id, ttlSeconds };
       },
     };
   }
-}
-
-class FakeWatch implements Watch {
-  readonly #request: WatchRequest;
-  readonly #signal: AbortSignal | undefined;
-  readonly #onEnd: () => void;
-  readonly #batches: WatchBatch[] = [];
-  #wake: () => void = () => undefined;
-  #end: { readonly error: unknown } | undefined;
-  from: bigint;
-  readonly created: Promise<{ readonly revision: bigint }> = Promise.resolve({ revision: 1n });
-
-  constructor(request: WatchRequest, signal: AbortSignal | undefined, onEnd: () => void) {
-    this.#request = request;
-    this.#signal = signal;
-    this.#onEnd = onEnd;
-    this.from = request.startRevision ?? 1n;
-    signal?.addEventListener("abort", this.#onAbort, { once: true });
-    if (signal?.aborted === true) this.#onAbort();
-  }
-
-  get over(): boolean {
-    return this.#end !== undefined;
-  }
-
-  readonly #onAbort = (): void => this.end(this.#signal?.reason);
-
-  wants({ type, kv }: Event): boolean {
-    const { key, rangeEnd, events } = this.#request;
-    const own = kv?.key ?? new Uint8Array();
-    const inside =
-      rangeEnd === undefined
-        ? compareBytes(own, key) === 0
-        : compareBytes(own, key) >= 0 && compareBytes(own, rangeEnd) < 0;
-    const kind = type === Event_EventType.PUT ? "puts" : "deletes";
-    return inside && (events === undefined || events === kind);
-  }
-
-  deliver(batch: WatchBatch): void {
-    this.#batches.push(batch);
-    this.#wake();
-  }
-
-  end(error?: unknown): void {
-    if (this.#end !== undefined) return;
-    this.#end = { error };
-    this.#signal?.removeEventListener("abort", this.#onAbort);
-    this.#onEnd();
-    this.#wake();
-  }
-
-  requestProgress(): Promise<bigint> {
-    return Promise.resolve(1n);
-  }
-
-  close(): Promise<void> {
-    this.end();
-    return Promise.resolve();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<WatchBatch, void, undefined> {
-    while (true) {
-      const next = this.#batches.shift();
-      if (this.#end?.error !== undefined) throw this.#end.error;
-      if (this.#end !== undefined) return;
-      if (next !== undefined) yield next;
-      else
-        await new Promise<void>((wake) => {
-          this.#wake = wake;
-        });
-    }
-  }
-}
-
-function nameOf(key: Uint8Array): string {
-  return Buffer.from(key).toString("latin1");
 }
