@@ -2,6 +2,12 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
+/**
+ * Within this a process ends by itself that waits for nothing, in milliseconds. It is less than any timer of ours that would
+ * hold it up, and far more than the half second that the end of a process takes where thirty others want to run.
+ */
+export const endsWithinMs = 1_900;
+
 /** How a program of its own process ended. */
 export interface ChildEnd {
   /** `undefined` when a signal ended it. */
