@@ -1,8 +1,2 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
-
-/** Frees everything that nobody holds. */
-export function collectGarbage(): void {
-  setFlagsFromString("--expose-gc");
-  (runInNewContext("gc") as () => void)();
-}
+// By its path, as the certificates: helpers of tests are not published.
+export { collectGarbage } from "../../transport/test/support/garbage.js";

@@ -85,9 +85,8 @@ describe("failureKindOf", () => {
   });
 
   it("is link for everything else", () => {
-    for (const code of ["ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENOTFOUND", "EHOSTUNREACH", "ENOENT"]) {
-      expect(failureKindOf(errno(code))).toBe("link");
-    }
+    const network = ["ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENOTFOUND", "EHOSTUNREACH"];
+    for (const code of [...network, "ENOENT", "EMFILE"]) expect(failureKindOf(errno(code))).toBe("link");
     for (const thrown of [undefined, null, "no", 7, {}]) expect(failureKindOf(thrown)).toBe("link");
     const round = new Error("round");
     round.cause = round;

@@ -159,17 +159,6 @@ describe("a call that finds no link", () => {
     expect(String(error)).toContain(`${c}: no answer yet`);
   });
 
-  it("names the one endpoint of a connection as the one that failed", async () => {
-    const cluster = new FakeCluster();
-    cluster.onLink = (link) => {
-      link.onDial = never;
-    };
-    await using connection = cluster.connect(a);
-    const failed = caught(connection.ready({ timeoutMs: 2_000 }));
-    await cluster.clock.advance(2_000);
-    expect(await failed).toMatchObject({ code: "DEADLINE", endpoint: a });
-  });
-
   // connectivity/dial_test.go:TestDialTLSNoConfig, TestDialTLSExpired: there the first call runs into its deadline.
   it("rejects at once when every endpoint has failed for good, and names each with its reason", async () => {
     const cluster = new FakeCluster();
