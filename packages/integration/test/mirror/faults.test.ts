@@ -69,40 +69,44 @@ async function expectEqual({ direct, prefix, options }: LinkedGround): Promise<v
 describeEachEtcd("a mirror under faults", (etcd) => {
   const { onLinks, compared } = linked(etcd);
 
-  it("is at every moment what the source was at some revision, whichever link is cut", () =>
-    onLinks(async (ground) => {
-      const { direct, prefix, links } = ground;
-      await using running = new RunningMirror(ground);
-      await running.until((one) => one.kind === "base" && one.done);
-      let cuts = 0;
-      let lostAnswers = 0;
-      const load = new Load(direct.source, prefix, async () => {
-        // Now and then a transaction is carried out, and its answer is lost.
-        const [source, destination] = links;
-        if (cuts % 2 === 0) source.cut();
-        else if (cuts % 4 === 1) destination.cut();
-        else {
-          const lost = destination.dropAnswersThenCut({ quietMs: 5 }).then(() => lostAnswers++, noMatter);
-          // Without a transaction under way there is no answer to lose.
-          await Promise.race([lost, delay(300)]);
-          await destination.pass();
-        }
-        cuts += 1;
-      });
-      const last = await load.run(400, 8);
-      await links[1].pass();
-      await running.reached(last);
-      await running.stop();
-      const found = await compared(ground);
-      const waits = running.progress.filter(({ kind }) => kind === "waiting").length;
-      console.info(
-        `etcd ${etcd.version}: mirror over ${cuts} cut links, ${lostAnswers} of them with answers lost: ${found.moments} moments, ${waits} waits, ${told(found)}`,
-      );
-      // What was never told of was not mirrored.
-      expect(found.moments).toBeGreaterThan(etcd.has("sound-watches") ? 400 : 300);
-      expect(lostAnswers).toBeGreaterThan(0);
-      await expectFaithful(etcd, ground, found);
-    }));
+  it(
+    "is at every moment what the source was at some revision, whichever link is cut",
+    () =>
+      onLinks(async (ground) => {
+        const { direct, prefix, links } = ground;
+        await using running = new RunningMirror(ground);
+        await running.until((one) => one.kind === "base" && one.done);
+        let cuts = 0;
+        let lostAnswers = 0;
+        const load = new Load(direct.source, prefix, async () => {
+          // Now and then a transaction is carried out, and its answer is lost.
+          const [source, destination] = links;
+          if (cuts % 2 === 0) source.cut();
+          else if (cuts % 4 === 1) destination.cut();
+          else {
+            const lost = destination.dropAnswersThenCut({ quietMs: 5 }).then(() => lostAnswers++, noMatter);
+            // Without a transaction under way there is no answer to lose.
+            await Promise.race([lost, delay(600)]);
+            await destination.pass();
+          }
+          cuts += 1;
+        });
+        const last = await load.run(400, 8);
+        await links[1].pass();
+        await running.reached(last);
+        await running.stop();
+        const found = await compared(ground);
+        const waits = running.progress.filter(({ kind }) => kind === "waiting").length;
+        console.info(
+          `etcd ${etcd.version}: mirror over ${cuts} cut links, ${lostAnswers} of them with answers lost: ${found.moments} moments, ${waits} waits, ${told(found)}`,
+        );
+        // What was never told of was not mirrored.
+        expect(found.moments).toBeGreaterThan(etcd.has("sound-watches") ? 400 : 300);
+        expect(lostAnswers).toBeGreaterThan(0);
+        await expectFaithful(etcd, ground, found);
+      }),
+    180_000,
+  );
 
   it.each([
     [128, "one transaction"],
