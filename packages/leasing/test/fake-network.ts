@@ -9,10 +9,12 @@ import {
   type Watch,
   type WatchRequest,
 } from "@etcdkit/core";
+import { isRead } from "@etcdkit/core/spi";
 import { FakeWatch } from "../../core/test/fake-watch.js";
 import { headerAt } from "../../core/test/header-at.js";
 import { isWithin, type MemoryStore } from "../../core/test/memory-store.js";
 import type { LeasingServices } from "../src/open-leasing-kv.js";
+import { keepAliveOf } from "./fake-services.js";
 
 /** Something that can happen next. */
 export type Happening = () => void;
@@ -118,7 +120,7 @@ export class FakeNetwork {
           this.#waiting.delete(arrive);
           if (this.#messages.delete(arrive)) this.#late.add(arrive);
           if (over) return;
-          if (call?.idempotent === true || reads(op)) send();
+          if (call?.idempotent === true || isRead(op)) send();
           else settle(() => reject(new EtcdError("UNAVAILABLE", "no answer", { outcome: "unknown" })));
         });
       };
@@ -195,21 +197,6 @@ export class FakeNetwork {
     const loss = new AbortController();
     const lease: Held = { id, loss, believed: true, atServer: true };
     this.#held.push(lease);
-    const isHeld = (): boolean => lease.believed && !loss.signal.aborted;
-    return {
-      leaseId: id,
-      signal: loss.signal,
-      isHeld,
-      remainingMs: () => (isHeld() ? 1_000 : 0),
-      close: () => Promise.resolve(),
-      [Symbol.asyncDispose]: () => Promise.resolve(),
-      async *[Symbol.asyncIterator]() {
-        yield { header: headerAt(1n), id, ttlSeconds: 10 };
-      },
-    };
+    return keepAliveOf(id, loss.signal, () => lease.believed);
   }
-}
-
-function reads(op: Op): boolean {
-  return op.type === "range" || (op.type === "txn" && [...op.success, ...op.failure].every(reads));
 }

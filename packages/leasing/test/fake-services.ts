@@ -5,7 +5,6 @@ import {
   type KeepAlive,
   type KeyValue,
   type KvExecutor,
-  type LeaseRenewal,
   type Leases,
   type WatchOpener,
 } from "@etcdkit/core";
@@ -30,6 +29,22 @@ export function eventOf(
     $typeName: "mvccpb.Event",
     type: value === undefined ? Event_EventType.DELETE : Event_EventType.PUT,
     kv,
+  };
+}
+
+/** A lease that is renewed once. It is held until it is lost, or `believed` says no. */
+export function keepAliveOf(leaseId: bigint, signal: AbortSignal, believed: () => boolean): KeepAlive {
+  const isHeld = (): boolean => believed() && !signal.aborted;
+  return {
+    leaseId,
+    signal,
+    isHeld,
+    remainingMs: () => (isHeld() ? 1_000 : 0),
+    close: () => Promise.resolve(),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+    async *[Symbol.asyncIterator]() {
+      yield { header: headerAt(1n), id: leaseId, ttlSeconds: 10 };
+    },
   };
 }
 
@@ -93,18 +108,6 @@ export class FakeServices {
     const loss = new AbortController();
     this.#losses.push(loss);
     signal?.addEventListener("abort", () => loss.abort(signal.reason), { once: true });
-    const renewal: LeaseRenewal = { header: headerAt(1n), id: leaseId, ttlSeconds: 10 };
-    const isHeld = (): boolean => this.held && !loss.signal.aborted;
-    return {
-      leaseId,
-      signal: loss.signal,
-      isHeld,
-      remainingMs: () => (isHeld() ? 1_000 : 0),
-      close: () => Promise.resolve(),
-      [Symbol.asyncDispose]: () => Promise.resolve(),
-      async *[Symbol.asyncIterator]() {
-        yield renewal;
-      },
-    };
+    return keepAliveOf(leaseId, loss.signal, () => this.held);
   }
 }

@@ -9,13 +9,16 @@ import {
   kvFrom,
   type Op,
   type RangeResult,
-  type ResponseHeader,
   type ResultOf,
   type Watch,
   type Watcher,
   type WatchRequest,
   watcherFrom,
 } from "@etcdkit/core";
+import { FakeWatch } from "../../core/test/fake-watch.js";
+import { headerAt } from "../../core/test/header-at.js";
+
+export { headerAt as header };
 
 /** What a store answers, or throws. */
 export type Answer = (op: Op, call: CallOptions | undefined) => unknown;
@@ -36,18 +39,9 @@ export function scriptedKv(
   return Object.assign(kvFrom({ execute }), { asked, calls });
 }
 
-/** The header of an answer. */
-export const header = (revision: bigint): ResponseHeader => ({
-  $typeName: "etcdserverpb.ResponseHeader",
-  clusterId: 0n,
-  memberId: 0n,
-  revision,
-  raftTerm: 0n,
-});
-
 /** The answer to a read. */
 export const found = (revision: bigint, ...kvs: readonly KeyValue[]): RangeResult => ({
-  header: header(revision),
+  header: headerAt(revision),
   kvs,
   more: false,
   count: kvs.length,
@@ -55,7 +49,7 @@ export const found = (revision: bigint, ...kvs: readonly KeyValue[]): RangeResul
 
 /** The answer to a transaction. */
 export const txn = (revision: bigint, succeeded: boolean, ...responses: readonly unknown[]): object => ({
-  header: header(revision),
+  header: headerAt(revision),
   succeeded,
   responses,
 });
@@ -80,24 +74,10 @@ export function scriptedWatcher(
     open(request, call): Watch {
       const outcome = outcomes[opened.length];
       opened.push(request);
-      const closed = new AbortController();
-      const close = async (): Promise<void> => closed.abort();
-      return {
-        created: Promise.resolve({ revision: 1n }),
-        requestProgress: () => Promise.resolve(1n),
-        close,
-        [Symbol.asyncDispose]: close,
-        async *[Symbol.asyncIterator]() {
-          if (outcome instanceof Error) throw outcome;
-          if (outcome !== undefined) {
-            yield { kind: "events", header: header(1n), revision: 1n, events: [outcome] } as const;
-          }
-          await new Promise<void>((resolve, reject) => {
-            call?.signal?.addEventListener("abort", () => reject(call.signal?.reason));
-            closed.signal.addEventListener("abort", () => resolve());
-          });
-        },
-      };
+      const watch = new FakeWatch(request, { signal: call?.signal });
+      if (outcome instanceof Error) watch.end(outcome);
+      else if (outcome !== undefined) watch.happen(1n, outcome);
+      return watch;
     },
   });
   return Object.assign(watcher, { opened });

@@ -1,8 +1,8 @@
 import { gzipSync } from "node:zlib";
 import { Code } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
+import { failure } from "../../test/support/failure.js";
 import { message } from "../../test/support/frames.js";
-import { TransportError } from "../transport-error.js";
 import { MessageReader } from "./message-reader.js";
 
 interface Reading {
@@ -23,16 +23,6 @@ function feed({ reader }: Reading, bytes: Buffer): void {
   const chunk = Buffer.concat([Buffer.from("<<<"), bytes, Buffer.from(">>>")]);
   reader.read(chunk, 3, 3 + bytes.length);
   chunk.fill(0xff);
-}
-
-function failure(action: () => void): TransportError {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof TransportError) return error;
-    throw error;
-  }
-  throw new Error("nothing was thrown");
 }
 
 const texts = ["first", "", "x".repeat(300), "", "last"];

@@ -1,17 +1,8 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
+import { failure } from "../../test/support/failure.js";
 import { TransportError } from "../transport-error.js";
 import { hasStatus, readHead, readStatus, toHeaders } from "./response-head.js";
-
-function failure(action: () => unknown): TransportError {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof TransportError) return error;
-    throw error;
-  }
-  throw new Error("nothing was thrown");
-}
 
 const ok = [":status", "200"] as const;
 
