@@ -84,6 +84,7 @@ export abstract class HeldKey implements Holding, AsyncDisposable {
     await withinLimits(this.releasing, forAnswer(options), (limits) => limits.race(left));
   }
 
+  /** Gives it up if that was not done before. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#released) await this.release();
   }

@@ -100,6 +100,7 @@ export class SessionKey implements Ownership {
     return this.remainingMs() > 0;
   }
 
+  /** For how long it is known to be held from now on, in milliseconds, if nobody deletes the key. */
   remainingMs(): number {
     return this.#overBy !== undefined || this.#deleted ? 0 : this.session.remainingMs();
   }
