@@ -13,6 +13,7 @@ export interface VersionRange {
 export type VersionDifference =
   | "admission-checks"
   | "auth-status"
+  | "clean-shutdown"
   | "consistent-txn-reads"
   | "downgrade"
   | "downgrade-answers"
@@ -45,6 +46,11 @@ export const versionDifferences: Readonly<Record<VersionDifference, VersionRange
     since: "3.7",
     reason:
       "Older members leave out the reads of a transaction that another member was asked for: what that one refuses for the revision of a read, they apply (etcd issue 18667).",
+  },
+  "clean-shutdown": {
+    since: "3.6",
+    reason:
+      "Older members that are asked to stop may reset a link on which something has just come: what they said last is lost then, and with it that they have not looked at it (grpc-go issue 5358).",
   },
   downgrade: {
     since: "3.5",
