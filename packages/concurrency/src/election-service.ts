@@ -20,7 +20,7 @@ import {
   optionTable,
   toBytes,
 } from "@etcdkit/core/spi";
-import { checkConnection } from "./check-services.js";
+import { checkConnection } from "./check-connection.js";
 import { leavable } from "./leavable.js";
 import type { ServiceWaitOptions } from "./lock-service.js";
 import { nameBytes } from "./queue-name.js";

@@ -128,9 +128,9 @@ describe("Election.campaign", () => {
     await expect(election.campaign(session, "a", { ttl: 1 } as never)).rejects.toThrow(TypeError);
     expect(() => createElection({ ...services, watcher: inside.watcher }, "n")).toThrow(TypeError);
     expect(() => createElection({ kv: services.kv } as never, "n")).toThrow(
-      new TypeError("watcher must be a Watcher"),
+      new TypeError("services.watcher must be a Watcher"),
     );
-    expect(() => createElection(undefined as never, "n")).toThrow(new TypeError("kv must be a Kv"));
+    expect(() => createElection(undefined as never, "n")).toThrow(new TypeError("services.kv must be a Kv"));
     expect(() => createElection(services, "n", { verbatimPrefix: 1 } as never)).toThrow(TypeError);
     expect(() => createElection(services, "", { verbatimPrefix: true })).toThrow(RangeError);
     expect(() => createElection(services, "")).toThrow(RangeError);

@@ -14,12 +14,14 @@ import {
   callChecks,
   checkFlag,
   checkOptions,
+  checkReadonlyKv,
   checkRevision,
+  checkServices,
+  checkWatcher,
   optionTable,
   toBytes,
   withinLimits,
 } from "@etcdkit/core/spi";
-import { checkServices } from "./check-services.js";
 import { HeldLeadership, type Leadership } from "./leadership.js";
 import { leavable } from "./leavable.js";
 import { observeLeaders } from "./observe-leaders.js";
@@ -108,8 +110,8 @@ export function createElection(
   options: ElectionOptions = {},
 ): Election {
   checkOptions(tables.createElection, options);
-  const { kv, watcher } = (services ?? {}) as ElectionServices;
-  checkServices({ kv, watcher });
+  checkServices(services, "services", { kv: checkReadonlyKv, watcher: checkWatcher });
+  const { kv, watcher } = services;
   const prefix = options.verbatimPrefix === true ? nameBytes(name) : queuePrefix(name);
 
   async function lead(

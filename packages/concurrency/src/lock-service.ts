@@ -10,7 +10,7 @@ import {
   optionTable,
   toBytes,
 } from "@etcdkit/core/spi";
-import { checkConnection } from "./check-services.js";
+import { checkConnection } from "./check-connection.js";
 import { nameBytes } from "./queue-name.js";
 
 /** Options of {@link LockService.lock} and `ElectionService.campaign`. */

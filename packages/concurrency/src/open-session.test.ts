@@ -99,10 +99,10 @@ describe("openSession", () => {
       await expect(openSession({ ...plain, [name]: inside[name] })).rejects.toThrow(/key prefixes differ/);
     }
     for (const [services, message] of [
-      [undefined, "kv must be a Kv"],
-      [{ ...plain, kv: plain }, "kv must be a Kv"],
-      [{ ...plain, watcher: undefined }, "watcher must be a Watcher"],
-      [{ ...plain, leases: plain.kv }, "leases must be Leases"],
+      [undefined, "services.kv must be a Kv"],
+      [{ ...plain, kv: plain }, "services.kv must be a Kv"],
+      [{ ...plain, watcher: undefined }, "services.watcher must be a Watcher"],
+      [{ ...plain, leases: plain.kv }, "services.leases must be Leases"],
     ] as const) {
       await expect(openSession(services as never)).rejects.toThrow(new TypeError(message));
     }

@@ -7,9 +7,17 @@ import {
   type Leases,
   type Watcher,
 } from "@etcdkit/core";
-import { callChecks, checkId, checkOptions, optionTable } from "@etcdkit/core/spi";
+import {
+  callChecks,
+  checkId,
+  checkLeases,
+  checkOptions,
+  checkReadonlyKv,
+  checkServices,
+  checkWatcher,
+  optionTable,
+} from "@etcdkit/core/spi";
 import { adoptLease, type OpenLease, openLease } from "@etcdkit/lease";
-import { checkServices } from "./check-services.js";
 import type { Session, SessionServices } from "./session.js";
 import { createTurns, type Turns } from "./turns.js";
 
@@ -50,8 +58,8 @@ const checkTable = optionTable("check", { signal: callChecks.signal, timeoutMs: 
  */
 export async function openSession(services: SessionServices, options: SessionOptions = {}): Promise<Session> {
   checkOptions(openTable, options);
-  const { kv, leases, watcher } = (services ?? {}) as SessionServices;
-  checkServices({ kv, leases, watcher });
+  checkServices(services, "services", { kv: checkReadonlyKv, leases: checkLeases, watcher: checkWatcher });
+  const { kv, leases, watcher } = services;
   const { ttlSeconds = defaultTtlSeconds, leaseId, signal } = options;
   const lease =
     leaseId === undefined

@@ -58,12 +58,12 @@ describe("waitForPredecessors", () => {
     const { services, etcd } = await queue();
     for (const none of [undefined, null, {}]) {
       await expect(waitForPredecessors(none as never, { prefix: "q/" }, 1n)).rejects.toThrow(
-        /^kv must be a Kv/,
+        /^services.kv must be a Kv/,
       );
     }
     const { kv } = services;
     await expect(waitForPredecessors({ kv } as never, { prefix: "q/" }, 1n)).rejects.toThrow(
-      /^watcher must be a Watcher/,
+      /^services.watcher must be a Watcher/,
     );
     const { watcher } = etcd.services(new Uint8Array([97]));
     await expect(waitForPredecessors({ kv, watcher }, { prefix: "q/" }, 1n)).rejects.toThrow(

@@ -1,6 +1,14 @@
 import type { KeyRange, KeySpace, ReadonlyKv, WatchOpener } from "@etcdkit/core";
-import { callChecks, checkOptions, checkRevision, nextChange, optionTable } from "@etcdkit/core/spi";
-import { checkServices } from "./check-services.js";
+import {
+  callChecks,
+  checkOptions,
+  checkReadonlyKv,
+  checkRevision,
+  checkServices,
+  checkWatcher,
+  nextChange,
+  optionTable,
+} from "@etcdkit/core/spi";
 
 /** What waiting for keys takes. */
 export interface WaitServices {
@@ -38,8 +46,8 @@ export async function waitForPredecessors(
 ): Promise<void> {
   checkRevision(newestCreateRevision, "newestCreateRevision");
   checkOptions(table, options);
-  const { kv, watcher } = (services ?? {}) as WaitServices;
-  checkServices({ kv, watcher });
+  checkServices(services, "services", { kv: checkReadonlyKv, watcher: checkWatcher });
+  const { kv, watcher } = services;
   const { signal } = options;
   const newest = { last: "created", maxCreateRevision: newestCreateRevision, keysOnly: true } as const;
   await waitForEach(watcher, signal, async () => {

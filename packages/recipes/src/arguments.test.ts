@@ -28,7 +28,7 @@ describe.each([
 
   it("refuses services that mean different keys by the same name", () => {
     const inside = kvFrom({ execute: kv.execute, keyPrefix: new Uint8Array([97]) });
-    expect(() => create({ kv: inside, watcher }, "a")).toThrow(/of the same namespace/);
+    expect(() => create({ kv: inside, watcher }, "a")).toThrow(/of one namespace/);
   });
 });
 

@@ -3,10 +3,17 @@ import {
   type CallOptions,
   concatBytes,
   type KvExecutor,
-  shareKeySpace,
   type WatchOpener,
 } from "@etcdkit/core";
-import { callChecks, checkKv, checkWatcher, type OptionTable, optionTable, toBytes } from "@etcdkit/core/spi";
+import {
+  callChecks,
+  checkKv,
+  checkServices,
+  checkWatcher,
+  type OptionTable,
+  optionTable,
+  toBytes,
+} from "@etcdkit/core/spi";
 
 /** The services that barriers and queues are built on, of one cluster and one namespace. A session is one of these too. */
 export interface RecipeServices {
@@ -31,13 +38,9 @@ export function onceTable(method: string): OptionTable {
   return optionTable(method, checks);
 }
 
-/** Refuses what cannot be built on, and services that do not mean the same key by the same name. */
-export function checkServices(services: RecipeServices): void {
-  checkKv(services?.kv, "services.kv");
-  checkWatcher(services.watcher, "services.watcher");
-  if (!shareKeySpace(services.kv, services.watcher)) {
-    throw new TypeError("services.kv and services.watcher must be of the same namespace");
-  }
+/** Refuses what cannot be built on. */
+export function checkRecipeServices(services: RecipeServices): void {
+  checkServices(services, "services", { kv: checkKv, watcher: checkWatcher });
 }
 
 /**

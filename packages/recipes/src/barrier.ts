@@ -9,7 +9,7 @@ import {
 } from "@etcdkit/core";
 import { callChecks, checkOptions, nextChange, optionTable, withinLimits } from "@etcdkit/core/spi";
 import {
-  checkServices,
+  checkRecipeServices,
   keyUnder,
   type OnceOptions,
   onceTable,
@@ -52,7 +52,7 @@ const tables = {
  * @throws `TypeError` for services or a key that cannot be used; `RangeError` for an empty key.
  */
 export function createBarrier(services: RecipeServices, key: BytesLike): Barrier {
-  checkServices(services);
+  checkRecipeServices(services);
   const kv = kvFrom(services.kv);
   const { watcher } = services;
   const gate = keyUnder(key, "", "key");

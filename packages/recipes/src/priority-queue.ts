@@ -12,7 +12,13 @@ import {
   op,
 } from "@etcdkit/core";
 import { checkOptions, noteOutcome, toBytes, withinLimits } from "@etcdkit/core/spi";
-import { checkServices, keyUnder, type OnceOptions, onceTable, type RecipeServices } from "./arguments.js";
+import {
+  checkRecipeServices,
+  keyUnder,
+  type OnceOptions,
+  onceTable,
+  type RecipeServices,
+} from "./arguments.js";
 import { firstByKey } from "./first-item.js";
 import { type Dequeue, dequeuing, type Enqueued } from "./queue.js";
 
@@ -40,7 +46,7 @@ const enqueueTable = onceTable("enqueue");
  * @throws `TypeError` for services or a prefix that cannot be used; `RangeError` for an empty prefix.
  */
 export function createPriorityQueue(services: RecipeServices, prefix: BytesLike): PriorityQueue {
-  checkServices(services);
+  checkRecipeServices(services);
   const kv = kvFrom(services.kv);
   const directory = keyUnder(prefix, "/", "prefix");
   // Producers of one process would only make each other begin again.

@@ -17,7 +17,7 @@ import {
   toBytes,
   withinLimits,
 } from "@etcdkit/core/spi";
-import { checkServices, keyUnder, type RecipeServices, waitTable } from "./arguments.js";
+import { checkRecipeServices, keyUnder, type RecipeServices, waitTable } from "./arguments.js";
 import { type FirstItem, firstByAge } from "./first-item.js";
 import { itemsOf, noteItem } from "./items-of.js";
 import { takeFirst, tryTakeFirst } from "./take-first.js";
@@ -70,7 +70,7 @@ const tryDequeueTable = waitTable("tryDequeue");
  * @throws `TypeError` for services or a prefix that cannot be used; `RangeError` for an empty prefix.
  */
 export function createQueue(services: RecipeServices, prefix: BytesLike): Queue {
-  checkServices(services);
+  checkRecipeServices(services);
   const kv = kvFrom(services.kv);
   const directory = keyUnder(prefix, "/", "prefix");
   return {

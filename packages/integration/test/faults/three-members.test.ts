@@ -1,4 +1,5 @@
 import { createKv } from "@etcdkit/kv";
+import type { EtcdCluster, EtcdMember } from "@etcdkit/testing";
 import { expect, it } from "vitest";
 import { describeOldestAndNewestEtcd } from "../support/each-etcd.js";
 import { allServe, rolesOf } from "../support/leader.js";
@@ -18,6 +19,13 @@ function print(
   );
 }
 
+/** How long the others take to elect a leader: 1 to 2 s, or longer where votes are split or the machine is busy. */
+async function electionMs(cluster: EtcdCluster, among: readonly EtcdMember[]): Promise<number> {
+  const beganMs = performance.now();
+  await rolesOf(cluster, among, 30_000);
+  return performance.now() - beganMs;
+}
+
 function expectSound({ readFailures, writes }: LoadReport): void {
   expect(readFailures).toEqual([]);
   expect(writes.faults).toEqual([]);
@@ -32,8 +40,9 @@ describeOldestAndNewestEtcd("readers and writers on three members", (etcd) => {
     await using connection = shared.connect();
     const load = startLoad(createKv(connection), uniqueKey("killed"));
     await load.more(100);
-    const { leader } = await rolesOf(shared.cluster);
+    const { leader, followers } = await rolesOf(shared.cluster);
     await leader.kill();
+    const election = await electionMs(shared.cluster, followers);
     await load.more(100);
     await leader.restart();
     await allServe(shared.cluster);
@@ -41,17 +50,18 @@ describeOldestAndNewestEtcd("readers and writers on three members", (etcd) => {
     const report = await load.finish();
     print(etcd.version, "leader killed", report);
     expectSound(report);
-    // The others elect a leader after 1 to 2 s.
-    expect(report.longestGapMs).toBeLessThan(5_000);
+    expect(report.longestGapMs).toBeLessThan(election + 3_000);
   });
 
   it("go on when the leader is paused, and after it has come to", async () => {
     await using connection = shared.connect();
     const load = startLoad(createKv(connection), uniqueKey("paused"));
     await load.more(100);
-    const { leader } = await rolesOf(shared.cluster);
+    const { leader, followers } = await rolesOf(shared.cluster);
     await leader.pause();
+    let election: number;
     try {
+      election = await electionMs(shared.cluster, followers);
       await load.more(100);
     } finally {
       leader.resume();
@@ -62,7 +72,7 @@ describeOldestAndNewestEtcd("readers and writers on three members", (etcd) => {
     print(etcd.version, "leader paused", report);
     expectSound(report);
     // A silent link is given up after 5 s and 2 more for the answer to a ping.
-    expect(report.longestGapMs).toBeLessThan(9_000);
+    expect(report.longestGapMs).toBeLessThan(Math.max(7_000, election) + 3_000);
   });
 
   it("go on when all are restarted one after the other, and all at once", async () => {
