@@ -37,8 +37,8 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["packages/integration/test/**/*.test.ts"],
-          // Each file starts etcd servers of its own, and mostly waits; more at once starve them on a small machine.
-          maxWorkers: 4,
+          // Each file starts etcd servers of its own, and mostly waits: four at once leave two processors half idle.
+          maxWorkers: 6,
           ...patient,
         },
       },
