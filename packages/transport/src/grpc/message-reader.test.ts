@@ -69,6 +69,24 @@ describe("MessageReader", () => {
     expect(read.found[0]?.length).toBe(3_000_000);
   });
 
+  it("keeps messages of different streams apart, and from those that had their room before", () => {
+    const sizes = [100, 9_000, 16_384, 65_536, 65_537, 200_000];
+    const streams = Array.from({ length: 40 }, (_, i) => {
+      const texts = sizes.map((_, round) =>
+        String.fromCharCode(97 + ((i + round) % 26)).repeat(sizes[(i + round) % 6] ?? 0),
+      );
+      return { read: reading(), texts, body: Buffer.concat(texts.map((text) => message(text))) };
+    });
+    const longest = Math.max(...streams.map((stream) => stream.body.length));
+    const pieceBytes = 5_000;
+    for (let at = 0; at < longest; at += pieceBytes) {
+      for (const { read, body } of streams) {
+        if (at < body.length) feed(read, body.subarray(at, at + pieceBytes));
+      }
+    }
+    expect(streams.map(({ read }) => read.found)).toEqual(streams.map(({ texts }) => texts));
+  });
+
   it("is between messages only where one has ended and no other begun", () => {
     const read = reading();
     const ends = new Set(

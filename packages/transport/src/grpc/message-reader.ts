@@ -1,6 +1,7 @@
 import { gunzipSync } from "node:zlib";
 import { Code } from "@connectrpc/connect";
 import { TransportError } from "../transport-error.js";
+import { giveBackRoom, takeRoom } from "./message-room.js";
 
 /** Flag and length, before each message. */
 export const prefixBytes = 5;
@@ -69,6 +70,7 @@ export class MessageReader {
         const whole = this.#partial;
         this.#partial = nothing;
         this.#deliver(whole, 0, this.#length);
+        giveBackRoom(whole);
       }
       position = messageEnd;
       this.#length = -1;
@@ -77,12 +79,13 @@ export class MessageReader {
     }
   }
 
-  /** Copies, since the buffer belongs to the socket, into room that at most doubles: an announced length costs nothing. */
+  /** Copies, since the buffer belongs to the socket, into room for at most twice what has come: announcing costs nothing. */
   #collect(buffer: Buffer, start: number, end: number): void {
     const have = this.#have + end - start;
     if (have > this.#partial.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.min(this.#length, Math.max(have, 2 * this.#partial.length)));
+      const larger = takeRoom(Math.min(this.#length, 2 * have));
       this.#partial.copy(larger, 0, 0, this.#have);
+      giveBackRoom(this.#partial);
       this.#partial = larger;
     }
     buffer.copy(this.#partial, this.#have, start, end);
