@@ -122,7 +122,7 @@ async function passes(action) {
 async function tryLocks() {
   if (servers.length === 0) return withoutServers();
   const program = inRoot("packages", "lock-safety", "dist", "main.js");
-  const { code } = await run(process.execPath, [program, "--minutes", "1.5"], { cwd: root, show: true });
+  const { code } = await run(process.execPath, [program], { cwd: root, show: true });
   return ofExitCode(code);
 }
 

@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from "node:fs";
 import { isAbsolute, relative } from "node:path";
 import { stripVTControlCharacters } from "node:util";
+import { readTestReport } from "./test-report.mjs";
 import { root } from "./workspace.mjs";
 
 /**
@@ -11,14 +11,8 @@ import { root } from "./workspace.mjs";
  * @returns {string[]}
  */
 export function failuresIn(file) {
-  if (!existsSync(file)) return [];
-  let report;
-  try {
-    report = JSON.parse(readFileSync(file, "utf8"));
-  } catch {
-    return [];
-  }
-  return report.testResults.flatMap(({ name, status, message, assertionResults }) => {
+  const { testResults = [] } = readTestReport(file) ?? {};
+  return testResults.flatMap(({ name, status, message, assertionResults }) => {
     const failed = assertionResults.filter((test) => test.status === "failed");
     if (failed.length === 0) return status === "failed" ? [line([pathOf(name)], message)] : [];
     return failed.map((test) =>

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readTestReport } from "./test-report.mjs";
 
 /** How many checks passed, failed and were skipped. */
 export const none = { passed: 0, failed: 0, skipped: 0 };
@@ -27,13 +27,8 @@ export function ofExitCode(code) {
  * @param {string} file The report.
  */
 export function ofReport(code, file) {
-  if (!existsSync(file)) return { ...none, failed: 1 };
-  let report;
-  try {
-    report = JSON.parse(readFileSync(file, "utf8"));
-  } catch {
-    return { ...none, failed: 1 };
-  }
+  const report = readTestReport(file);
+  if (report === undefined) return { ...none, failed: 1 };
   const broken = report.testResults.filter(
     ({ status, assertionResults }) =>
       status === "failed" && !assertionResults.some((test) => test.status === "failed"),
